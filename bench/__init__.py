@@ -1,0 +1,37 @@
+"""deblur-bench: a benchmark harness for image deblurring.
+
+This is the one public door: what a solver, an operator or a dataset needs is importable from here, and
+importing it costs neither torch nor anything else that is slow.
+"""
+
+from pathlib import Path
+
+from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator, Problem, Solver, tunable
+from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BenchError",
+    "Cost",
+    "DataError",
+    "Dataset",
+    "Exposed",
+    "GridError",
+    "Image",
+    "Noise",
+    "NoiseLevel",
+    "Operator",
+    "PluginError",
+    "Problem",
+    "PsfError",
+    "SettingError",
+    "Solver",
+    "SolverError",
+    "tunable",
+]
+
+_checkout = Path(__file__).parents[1]
+if (_checkout / "pyproject.toml").is_file():
+    # solvers/, operators/, datasets/ and grids/ lie beside bench/ in a checkout; in a wheel, inside it.
+    __path__.append(str(_checkout))

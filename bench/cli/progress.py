@@ -1,0 +1,85 @@
+"""Progress on standard error: a bar with ETA in a terminal, a plain line now and then elsewhere."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from bench.cells import Cell
+    from bench.run import Progress
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """The progress that fits where standard error goes."""
+    if not sys.stderr.isatty():
+        yield Plain()
+        return
+    bar = Bar()
+    try:
+        yield bar
+    finally:
+        bar.stop()
+
+
+class Plain:
+    """One line per stage, and one every ``every`` seconds."""
+
+    def __init__(self, every: float = 15.0):
+        self.every = every
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """Announce a stage."""
+        self.name, self.total, self.done, self.failed, self.start = name, total, done, 0, time.monotonic()
+        self.known, self.last = done, self.start
+        from_before = f", {done} of them from before" if done else ""
+        print(f"{name}: {total} cells{from_before}", file=sys.stderr, flush=True)  # noqa: T201  # this is the terminal
+
+    def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """Count a cell; say so now and then."""
+        self.done += 1
+        self.failed += outcome["status"] != "ok"
+        now = time.monotonic()
+        if now - self.last >= self.every or self.done == self.total:
+            self.last = now
+            left = (self.total - self.done) * (now - self.start) / max(self.done - self.known, 1)
+            text = f"{self.name}: {self.done}/{self.total}, {self.failed} failed, {left:.0f} s left ({cell.label})"
+            print(text, file=sys.stderr, flush=True)  # noqa: T201  # this is the terminal
+
+
+class Bar:
+    """A rich progress bar."""
+
+    def __init__(self) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+        columns = [
+            TextColumn("{task.description:<28}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[failed]}"),
+            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+        ]
+        self._bar = Progress(*columns, console=Console(stderr=True))
+        self._bar.start()
+        self._failed = 0
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """Begin a stage."""
+        self._name = name
+        self._task = self._bar.add_task(name, total=total, completed=done, failed="")
+
+    def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """Advance."""
+        self._failed += outcome["status"] != "ok"
+        text = f"{self._failed} failed" if self._failed else ""
+        self._bar.update(self._task, advance=1, description=f"{self._name} {cell.label}", failed=text)
+
+    def stop(self) -> None:
+        """Leave the bar as it stands."""
+        self._bar.stop()

@@ -1,0 +1,118 @@
+"""``bench run``: a grid in, a results folder and a table out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from bench.grid import Grid
+    from bench.run import Finished, Runner
+
+
+def command(
+    grid: Annotated[str, typer.Argument(help="A grid file, or the name of a shipped grid such as quickstart.")],
+    out: Annotated[Path | None, typer.Option(help="Results folder (default: runs/NAME).")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be computed and why; compute nothing.")
+    ] = False,
+    only: Annotated[str | None, typer.Option(help="Run only cells for which this holds: \"solver == 'tv'\".")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many images per dataset.")] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Worker processes (default: one per core, one on a GPU).")
+    ] = None,
+    batch: Annotated[
+        int | None, typer.Option(min=1, help="Cells per call of a solver (default: 1, 16 on a GPU).")
+    ] = None,
+    device: Annotated[str | None, typer.Option(help="A torch device such as cpu or cuda:0.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
+) -> None:
+    """Run a grid: tune on its validation images, solve its test cells, write runs/NAME/results.parquet.
+
+    The same command resumes an interrupted run and recomputes nothing that is done. Exits 4 if a cell failed.
+    """
+    from bench import grid as grids
+    from bench.cli.progress import progress_bar
+    from bench.expressions import Expression
+    from bench.run import Options, Runner
+
+    path = grids.find(grid)
+    parsed = grids.read(path)
+    folder = out or Path("runs") / parsed.name
+    options = Options(folder, Expression(only) if only else None, limit, retry_failed, workers, device, batch)
+    with progress_bar() as progress:
+        runner = Runner(parsed, options, progress)
+        finished = None if dry_run else _run(runner)
+    if finished is None:
+        _plan(runner, as_json)
+    else:
+        _finish(finished, parsed, as_json)
+
+
+def _run(runner: Runner) -> Finished:
+    try:
+        return runner.run()
+    except KeyboardInterrupt:
+        done = f"interrupted: {runner.computed} cells done; the same command goes on from there"
+        typer.echo(done, err=True)
+        raise typer.Exit(130) from None
+
+
+def _plan(runner: Runner, as_json: bool) -> None:
+    from bench.forecast import forecast, table
+
+    rows = forecast(runner)
+    typer.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else table(rows))
+
+
+def _finish(finished: Finished, grid: Grid, as_json: bool) -> None:
+    rows = finished.test
+    failed = [r for r in rows if r["status"] != "ok"]
+    if as_json:
+        typer.echo(json.dumps(_summary(finished), indent=1, ensure_ascii=False))
+    else:
+        from rich.console import Console
+
+        from bench.report.terminal import summary
+
+        Console().print(summary(rows))
+        _say(finished, grid, failed)
+    if failed:
+        raise typer.Exit(4)
+
+
+def _summary(finished: Finished) -> dict[str, object]:
+    rows = finished.test
+    return {
+        "results": str(finished.folder / "results.parquet"),
+        "cells": len(rows),
+        "computed": finished.computed,
+        "failed": [
+            {k: r.get(k) for k in ("cell_key", "solver", "setting", "image", "status", "error_message")}
+            for r in rows
+            if r["status"] != "ok"
+        ],
+    }
+
+
+def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> None:
+    for r in failed[:5]:
+        typer.echo(f"failed: {r['solver']} on {r['setting']}, {r['image']}: {r['status']}: {r['error_message']}")
+    if len(failed) > 5:
+        typer.echo(f"... and {len(failed) - 5} more")
+    if failed:
+        typer.echo(f"look at one:  bench show {str(failed[0]['cell_key'])[:12]}   try again:  --retry-failed")
+    edges = sorted({f"{c.label} ({n})" for c in finished.choices for n in c.at_edge})
+    if edges:
+        typer.echo(
+            f"tuned values at the edge of what was tried, a wider range may be better: {', '.join(edges)}", err=True
+        )
+    folder = finished.folder
+    typer.echo(
+        f"results  {folder / 'results.parquet'}  ({len(finished.rows)} rows, {finished.computed} computed now)"
+    )
+    typer.echo(f"report   bench report {folder} --out reports/{grid.name}")

@@ -1,0 +1,244 @@
+"""The contracts between the harness and its plug-ins: Dataset, Operator, Noise, Problem, Solver.
+
+Conventions that hold at every interface: images are float in [0, 1], channels first; a PSF has odd sides, unit
+sum and its centre at ``size // 2``, and is applied by *convolution* (flipped against correlation); sigma is a
+standard deviation in [0, 1] units. Importing this module imports no torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import numpy as np
+    import torch
+    from deepinv.physics import LinearPhysics
+    from torch import Tensor
+
+    from bench.blur import Blur
+
+
+def tunable(default: float, *, low: float, high: float, n: int = 7, log: bool = True) -> Any:
+    """A dataclass field of a solver that ``tune:`` may search when the grid names no values of its own.
+
+    Args:
+        default: value when nothing is tuned.
+        low, high: ends of the search range, both included.
+        n: number of candidate values between them.
+        log: candidates equally spaced in the logarithm (True) or linearly (False).
+    """
+    return field(default=default, metadata={"tune": {"low": low, "high": high, "n": n, "log": log}})
+
+
+# --- Data -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Image:
+    """One picture: the scene, of which the sensor sees all but ``margin`` pixels on each side.
+
+    Attributes:
+        id: name, unique within its dataset and split.
+        scene: float64 array (C, H + 2 margin, W + 2 margin) in [0, 1], C = 1 or 3.
+        margin: pixels around the field of view that a ``valid`` blur may draw from.
+    """
+
+    id: str
+    scene: np.ndarray
+    margin: int = 0
+
+
+class Dataset:
+    """Images of one split. Subclass as a frozen dataclass whose fields are the settings a grid may give."""
+
+    def ids(self) -> Sequence[str]:
+        """Names of the images, in a fixed order. Cheap: decodes no image. Raises DataError when files miss."""
+        raise NotImplementedError
+
+    def load(self, id: str) -> Image:
+        """The image of that name. The same name gives the same pixels, always."""
+        raise NotImplementedError
+
+    def fingerprint(self, id: str) -> str | None:
+        """A cheap text that changes when the image might (path, size, time), or None to have it loaded."""
+        return None
+
+
+# --- Degradation ----------------------------------------------------------------------------------------------
+
+
+class Exposed(NamedTuple):
+    """What an operator yields: a PSF and the exposure that it was taken with.
+
+    Attributes:
+        psf: float64 (h, w), odd sides, non-negative, unit sum.
+        T: exposure in (0, 1]; the camera's PSF sums to T, the sensor's amplifier divides by it.
+        note: what should be recorded beside the result (a support that was grown, say), or "".
+    """
+
+    psf: np.ndarray
+    T: float = 1.0
+    note: str = ""
+
+
+class Operator:
+    """A blur model. Subclass as a frozen dataclass whose fields are the settings.
+
+    Attributes:
+        random: whether ``psf`` draws from its generator; if not, ``trajectories`` of a grid collapse to one.
+        shared: names of the fields that do not enter the generator's key, so that PSFs which differ only in them
+            come from the same draw (several exposures of one trajectory).
+        recorded: the dataset brings PSF and measurement (real pictures); nothing is synthesised.
+    """
+
+    random: ClassVar[bool] = False
+    shared: ClassVar[tuple[str, ...]] = ()
+    recorded: ClassVar[bool] = False
+
+    def psf(self, rng: np.random.Generator) -> Exposed:
+        """One PSF. All randomness comes from ``rng``. Raises PsfError when it does not fit its support."""
+        raise NotImplementedError
+
+    def fingerprint(self) -> str | None:
+        """A hash of what lies outside the settings (the content of a file), or None; it replaces ``path`` in keys."""
+        return None
+
+
+class NoiseLevel(NamedTuple):
+    """y = gain * Poisson(x / gain) + N(0, sigma^2), all in [0, 1] units; gain 0 means no photon noise.
+
+    Floats for one image; tensors of shape (B,) in a Problem. The variance at intensity x is gain x + sigma^2.
+    """
+
+    gain: Any
+    sigma: Any
+
+
+class Noise:
+    """A noise model. Subclass as a frozen dataclass whose fields are the settings."""
+
+    def level(self, T: float) -> NoiseLevel:
+        """Gain and sigma in [0, 1] units at exposure T: what a solver is told."""
+        raise NotImplementedError
+
+    def sample(self, clean: np.ndarray, T: float, rng: np.random.Generator) -> np.ndarray:
+        """A measurement of ``clean`` (float64, unit-sum PSF already applied), same shape, not clipped."""
+        raise NotImplementedError
+
+
+# --- Solving --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Cost:
+    """Calls counted while one batch was solved; a call on a batch counts once."""
+
+    n_A: int = 0
+    n_At: int = 0
+    nfe_forward: int = 0
+    nfe_backward: int = 0
+
+    def watch(self, network: torch.nn.Module) -> torch.nn.Module:
+        """Count the forward and backward passes of ``network`` through hooks; returns the network."""
+
+        def forward(*_: object) -> None:
+            self.nfe_forward += 1
+
+        def backward(*_: object) -> None:
+            self.nfe_backward += 1
+
+        network.register_forward_hook(forward)
+        network.register_full_backward_hook(backward)
+        return network
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A batch of B deblurring problems, as a solver sees them: never the ground truth.
+
+    Attributes:
+        y: measurements (B, C, H, W), C = 1 or 3, about [0, 1], not clipped.
+        blur: the forward operator as told to the solver (see ``bench.blur.Blur``); None for blind solvers.
+        noise: the noise level as told to the solver, tensors of shape (B,); None for blind solvers.
+        rng: one numpy generator per image; the only randomness a solver may use.
+        cost: counts calls; ``cost.watch(net)`` for a network of your own.
+    """
+
+    y: Tensor
+    blur: Blur | None
+    noise: NoiseLevel | None
+    rng: tuple[np.random.Generator, ...]
+    cost: Cost = field(default_factory=Cost)
+
+    @property
+    def psf(self) -> Tensor:
+        """PSFs (B, 1, h, w), odd sides, unit sum, centre at size // 2."""
+        return self.known_blur.psf
+
+    @property
+    def known_blur(self) -> Blur:
+        """``blur``, for solvers that are not blind."""
+        if self.blur is None:
+            raise AttributeError("this Problem has no PSF: the solver declares blind = True")
+        return self.blur
+
+    @property
+    def known_noise(self) -> NoiseLevel:
+        """``noise``, for solvers that are not blind."""
+        if self.noise is None:
+            raise AttributeError("this Problem has no noise level: the solver declares blind = True")
+        return self.noise
+
+    @cached_property
+    def physics(self) -> LinearPhysics:
+        """The same operator as a ``deepinv.physics.LinearPhysics`` (imports deepinv on first use)."""
+        from bench.deepinv_physics import BlurPhysics
+
+        return BlurPhysics(self.known_blur, self.known_noise)
+
+    @cached_property
+    def variance(self) -> Tensor:
+        """Mean noise variance of each image (B, 1, 1, 1): gain mean(y) + sigma^2, what an L2 data term sees."""
+        gain, sigma = self.known_noise
+        mean = self.y.mean((1, 2, 3)).clamp(min=0)
+        return (gain * mean + sigma**2).view(-1, 1, 1, 1)
+
+    def randn(self, *shape: int) -> Tensor:
+        """Standard normal noise (B, *shape), each image from its own generator, whatever batch it rode in."""
+        import numpy as np
+
+        draws = np.stack([g.standard_normal(shape) for g in self.rng])
+        return self.y.new_tensor(draws)
+
+
+class Solver:
+    """A deblurring method. Subclass as a frozen dataclass whose fields are the settings.
+
+    A solver must treat the images of a batch independently: the estimate of an image may not depend on its
+    neighbours in the batch, to the last bit. It keeps no state between calls.
+
+    Attributes:
+        blind: sees neither PSF nor noise level.
+        stochastic: draws from ``problem.rng``.
+        reference: paper, with the equation where it helps.
+        family: "reference", "filter", "variational", "library", "diffusion" or "network"; the report groups by it.
+    """
+
+    blind: ClassVar[bool] = False
+    stochastic: ClassVar[bool] = False
+    reference: ClassVar[str] = ""
+    family: ClassVar[str] = "variational"
+
+    def solve(self, problem: Problem) -> Tensor:
+        """The estimate: a tensor of the shape and dtype of ``problem.y``, aligned with it, about [0, 1]."""
+        raise NotImplementedError
+
+    def samples(self, problem: Problem, n: int) -> Tensor:
+        """n posterior samples (n, B, C, H, W); by default n runs of ``solve`` on the same generators."""
+        import torch
+
+        return torch.stack([self.solve(problem) for _ in range(n)])

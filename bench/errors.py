@@ -1,0 +1,54 @@
+"""What can go wrong, as a tree.
+
+BenchError
+├── GridError      a grid file that cannot mean what it says (file, line)
+├── SettingError   a setting of a plug-in: unknown name, wrong type, out of range
+├── PluginError    a solver, operator or dataset that cannot be found or loaded
+├── DataError      images: missing, corrupt, too small
+├── PsfError       a kernel: does not fit, does not sum to one, cannot be read
+├── SolverError    what a solver returned cannot be used (shape, dtype, NaN)
+└── ResultError    results that cannot be read or must not be compared
+"""
+
+from collections.abc import Iterable
+from difflib import get_close_matches
+
+
+class BenchError(Exception):
+    """Base of every error that deblur-bench raises on purpose; its text is meant for the user."""
+
+
+class GridError(BenchError):
+    """A grid file is wrong; the text starts with ``file:line``."""
+
+
+class SettingError(BenchError):
+    """A setting has an unknown name, a wrong type or a value out of range."""
+
+
+class PluginError(BenchError):
+    """A solver, operator or dataset could not be found or loaded."""
+
+
+class DataError(BenchError):
+    """Images are missing, unreadable or too small."""
+
+
+class PsfError(BenchError):
+    """A point spread function does not fit its support, or cannot be read."""
+
+
+class SolverError(BenchError):
+    """A solver returned something that is not an estimate (shape, type, non-finite values)."""
+
+
+class ResultError(BenchError):
+    """Results cannot be read, or were asked to be compared although they are not comparable."""
+
+
+def did_you_mean(name: str, allowed: Iterable[str]) -> str:
+    """A sentence that lists what is allowed and guesses what was meant, to end an error text with."""
+    allowed = sorted(allowed)
+    guess = get_close_matches(str(name), allowed, n=1, cutoff=0.5)
+    listed = ", ".join(allowed) if allowed else "nothing"
+    return f"Allowed: {listed}." + (f" Did you mean {guess[0]!r}?" if guess else "")

@@ -1,0 +1,350 @@
+"""grid.yaml -> Grid: what to compare, on what, under which protocol. Every error names file and line."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from bench import located, plugins
+from bench.candidates import Tuning, tuning_of
+from bench.errors import BenchError, GridError, SettingError, did_you_mean
+from bench.expressions import Expression
+from bench.located import Located
+from bench.metrics import METRICS
+from bench.settings import describe, resolve
+from bench.variants import Variant, expand
+
+
+#: What ``psf_error`` may do to a PSF: the keywords of ``bench.psf.distort``.
+DISTORTIONS = ("rotate", "scale", "blur")
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Protocol(_Section):
+    """What makes numbers comparable; part of every cell's key."""
+
+    boundary: Literal["valid", "circular"] = "valid"
+    border: int = Field(default=8, ge=0)  #: pixels left out of the metrics on each side
+    clip: bool = True  #: clip estimates to [0, 1] before the metrics
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: int = Field(default=1, ge=1)  #: threads per worker; sums may differ in the last bit between counts
+
+
+class Execution(_Section):
+    """How the run is carried out; never part of a key."""
+
+    device: str = "auto"
+    workers: int | Literal["auto"] = "auto"
+    batch: int | Literal["auto"] = "auto"
+    timeout: float = Field(default=600, gt=0)  #: seconds per cell
+    retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
+    memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
+    images: int = Field(default=4, ge=0)  #: images per setting whose estimates are kept for the report
+
+
+class TuneSection(_Section):
+    """How ``tune:`` of a solver searches."""
+
+    metric: str = "psnr"
+    per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
+    budget: int = Field(default=12, ge=1)  #: candidates per solver and group
+
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """A solver with its settings, and what is to be tuned about it."""
+
+    variant: Variant
+    tuning: Tuning | None
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return self.variant.id
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset plug-in with its settings."""
+
+    plugin: plugins.Plugin
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Blurring:
+    """A variant of an operator, and how many PSFs are drawn from it."""
+
+    variant: Variant
+    psfs: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A validated grid.yaml. ``text`` is the file as written, ``base`` the folder its relative paths start from."""
+
+    name: str
+    seed: int
+    test: tuple[Source, ...]
+    val: tuple[Source, ...]
+    blurs: tuple[Blurring, ...]
+    noises: tuple[Variant, ...]
+    psf_errors: tuple[dict[str, float], ...]
+    sigma_factors: tuple[float, ...]
+    solvers: tuple[SolverEntry, ...]
+    exclude: tuple[Expression, ...]
+    repetitions: int
+    tune: TuneSection
+    metrics: tuple[str, ...]
+    protocol: Protocol
+    run: Execution
+    text: str
+    base: Path
+
+
+_KEYS = (
+    "name", "seed", "data", "blur", "noise", "psf_error", "sigma_factor", "solvers", "exclude", "repetitions",
+    "tune", "metrics", "protocol", "run",
+)  # fmt: skip
+
+
+def find(name: str) -> Path:
+    """The grid file that ``name`` means: a path, or a shipped grid. Raises GridError."""
+    path = Path(name)
+    if path.is_file():
+        return path
+    shipped = plugins.folder("grids")
+    files = {p.stem: p for p in sorted(shipped.glob("*.yaml"))} if shipped else {}
+    if name.removesuffix(".yaml") in files:
+        return files[name.removesuffix(".yaml")]
+    raise GridError(f"there is no file {name!r} and no shipped grid of that name. {did_you_mean(name, files)}")
+
+
+def read(path: Path) -> Grid:
+    """Read and validate a grid file. Raises GridError with file, line, what is allowed and a guess."""
+    return parse(located.read(path), path.resolve().parent)
+
+
+def parse(doc: Located, base: Path) -> Grid:
+    """Validate a parsed document; relative paths in it start from ``base``."""
+    top = _Top(doc, base)
+    data = top.mapping("data")
+    for key in data:
+        if key not in ("test", "val"):
+            raise doc.error(f"unknown key {key!r} in data. {did_you_mean(key, ['test', 'val'])}", "data", key)
+    tune = top.section("tune", TuneSection)
+    metrics = top.metrics(("psnr", "ssim"))
+    if tune.metric not in METRICS:
+        raise doc.error(
+            f"no metric is called {tune.metric!r}. {did_you_mean(tune.metric, METRICS)}", "tune", "metric"
+        )
+    grid = Grid(
+        name=top.name(),
+        seed=top.number("seed", 0, 0),
+        test=top.sources("test"),
+        val=top.sources("val"),
+        blurs=tuple(top.blurs()),
+        noises=tuple(top.variants("noise", "noise")),
+        psf_errors=top.psf_errors(),
+        sigma_factors=top.sigma_factors(),
+        solvers=tuple(top.solvers(tune)),
+        exclude=top.expressions("exclude"),
+        repetitions=top.number("repetitions", 1, 1),
+        tune=tune,
+        metrics=metrics if tune.metric in metrics else (*metrics, tune.metric),
+        protocol=top.section("protocol", Protocol),
+        run=top.section("run", Execution),
+        text=doc.text,
+        base=base,
+    )
+    if not grid.val and any(s.tuning and not s.tuning.oracle for s in grid.solvers):
+        raise doc.error("solvers are tuned, but data has no val: tuning never looks at test images", "data")
+    return grid
+
+
+_S = TypeVar("_S", bound=_Section)
+
+
+class _Top:
+    """Reads the top-level keys of a document, each with its own checks."""
+
+    def __init__(self, doc: Located, base: Path):
+        if not isinstance(doc.data, dict):
+            raise doc.error(f"a grid is a mapping with the keys {', '.join(_KEYS)}")
+        for key in doc.data:
+            if key not in _KEYS:
+                raise doc.error(f"unknown key {key!r}. {did_you_mean(key, _KEYS)}", key)
+        for key in ("data", "blur", "noise", "solvers"):
+            if key not in doc.data:
+                raise doc.error(f"the key {key!r} is missing")
+        self.doc, self.base, self.data = doc, base, doc.data
+
+    def name(self) -> str:
+        name = str(self.data.get("name", Path(self.doc.file).stem))
+        if not name or name.startswith(".") or not all(c.isalnum() or c in "._-" for c in name):
+            raise self.doc.error(f"name must consist of letters, digits, '.', '_' and '-', got {name!r}", "name")
+        return name
+
+    def number(self, key: str, default: int, least: int) -> int:
+        value = self.data.get(key, default)
+        if not isinstance(value, int) or isinstance(value, bool) or value < least:
+            raise self.doc.error(f"{key} must be a whole number of at least {least}, got {value!r}", key)
+        return value
+
+    def mapping(self, *path: str) -> dict[str, Any]:
+        value: Any = self.data
+        for key in path:
+            value = value.get(key, {})
+        if not isinstance(value, dict):
+            raise self.doc.error(f"{'.'.join(path)} must be a mapping, got {value!r}", *path)
+        return value
+
+    def entries(self, key: str) -> list[tuple[str, dict[str, Any], tuple[str | int, ...]]]:
+        """A list of ``name`` or ``name: {settings}`` as (name, settings, path)."""
+        value = self.data[key]
+        if not isinstance(value, list) or not value:
+            raise self.doc.error(f"{key} must be a list with at least one entry", key)
+        return [self._entry(item, (key, i)) for i, item in enumerate(value)]
+
+    def _entry(self, item: Any, path: tuple[str | int, ...]) -> tuple[str, dict[str, Any], tuple[str | int, ...]]:
+        if isinstance(item, str):
+            return item, {}, path
+        if isinstance(item, dict) and len(item) == 1:
+            name, settings = next(iter(item.items()))
+            if settings is None or isinstance(settings, dict):
+                return name, dict(settings or {}), (*path, name)
+        raise self.doc.error(f"expected a name, or name: {{settings}}, got {item!r}", *path)
+
+    def section(self, key: str, model: type[_S]) -> _S:
+        given = self.mapping(key)
+        for name in given:
+            if name not in model.model_fields:
+                raise self.doc.error(
+                    f"unknown key {name!r} in {key}. {did_you_mean(name, model.model_fields)}", key, name
+                )
+        try:
+            return model.model_validate(given)
+        except ValidationError as error:
+            raise self.doc.error(f"{key}: {describe(error)}", key, *error.errors()[0]["loc"]) from error
+
+    def variants(self, key: str, kind: Literal["operator", "noise"]) -> list[Variant]:
+        found = [v for entry in self.entries(key) for v in self._expanded(kind, entry)]
+        self._unique(key, [v.id for v in found])
+        return found
+
+    def _expanded(
+        self, kind: plugins.Kind, entry: tuple[str, dict[str, Any], tuple[str | int, ...]]
+    ) -> list[Variant]:
+        name, settings, path = entry
+        try:
+            return expand(plugins.find(kind, name, self.base), self._from_base(settings))
+        except GridError:
+            raise
+        except BenchError as error:
+            culprit = next((k for k in settings if repr(k) in str(error) or f" {k}:" in str(error)), None)
+            raise self.doc.error(str(error), *path, *([culprit] if culprit else [])) from error
+
+    def _from_base(self, settings: dict[str, Any]) -> dict[str, Any]:
+        """Settings whose ``path`` starts from the folder of the grid file, as a reader of the grid expects."""
+        if not isinstance(path := settings.get("path"), str):
+            return settings
+        return {**settings, "path": str((self.base / Path(path).expanduser()).resolve())}
+
+    def blurs(self) -> list[Blurring]:
+        found: list[Blurring] = []
+        for name, settings, path in self.entries("blur"):
+            psfs = settings.pop("trajectories", 1)
+            if not isinstance(psfs, int) or isinstance(psfs, bool) or psfs < 1:
+                raise self.doc.error(f"trajectories must be a whole number of at least 1, got {psfs!r}", *path)
+            for v in self._expanded("operator", (name, settings, path)):
+                if psfs > 1 and not v.plugin.flags.get("random"):
+                    raise self.doc.error(f"{name} has one PSF: it cannot have {psfs} trajectories", *path)
+                found.append(Blurring(v, psfs))
+        self._unique("blur", [b.variant.id for b in found])
+        return found
+
+    def solvers(self, section: TuneSection) -> list[SolverEntry]:
+        found: list[SolverEntry] = []
+        for name, settings, path in self.entries("solvers"):
+            tune, oracle = settings.pop("tune", None), settings.pop("oracle", None)
+            for variant in self._expanded("solver", (name, settings, path)):
+                try:
+                    found.append(SolverEntry(variant, tuning_of(variant, tune, oracle, section.budget)))
+                except SettingError as error:
+                    raise self.doc.error(str(error), *path) from error
+        self._unique("solvers", [s.label for s in found])
+        return found
+
+    def _unique(self, key: str, ids: list[str]) -> None:
+        for i in ids:
+            if ids.count(i) > 1:
+                raise self.doc.error(f"{key} has two entries called {i!r}: give one of them an id", key)
+
+    def sources(self, split: str) -> tuple[Source, ...]:
+        found: list[Source] = []
+        for name, settings in self.mapping("data", split).items():
+            try:
+                plugin = plugins.find("dataset", name, self.base)
+                found.append(Source(plugin, resolve(plugin, self._from_base(dict(settings or {})))))
+            except GridError:
+                raise
+            except BenchError as error:
+                raise self.doc.error(str(error), "data", split, name) from error
+        if split == "test" and not found:
+            raise self.doc.error("data.test names no dataset", "data")
+        return tuple(found)
+
+    def metrics(self, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.data.get("metrics", list(default))
+        if not isinstance(value, list) or not value:
+            raise self.doc.error("metrics must be a list with at least one name", "metrics")
+        for i, name in enumerate(value):
+            if name not in METRICS:
+                raise self.doc.error(f"no metric is called {name!r}. {did_you_mean(name, METRICS)}", "metrics", i)
+        return tuple(dict.fromkeys(value))
+
+    def psf_errors(self) -> tuple[dict[str, float], ...]:
+        value = self.data.get("psf_error", [{}])
+        if not isinstance(value, list) or not value:
+            raise self.doc.error("psf_error must be a list, as in [none, {rotate: 5}]", "psf_error")
+        found: list[dict[str, float]] = []
+        for i, item in enumerate(value):
+            item = {} if item in (None, "none") else item
+            if not isinstance(item, dict) or not all(isinstance(v, int | float) for v in item.values()):
+                raise self.doc.error(
+                    f"expected none or a mapping such as {{rotate: 5}}, got {item!r}", "psf_error", i
+                )
+            for key in item:
+                if key not in DISTORTIONS:
+                    raise self.doc.error(
+                        f"unknown key {key!r}. {did_you_mean(key, DISTORTIONS)}", "psf_error", i, key
+                    )
+            found.append({k: float(v) for k, v in item.items()})
+        return tuple(found)
+
+    def sigma_factors(self) -> tuple[float, ...]:
+        value = self.data.get("sigma_factor", [1.0])
+        if not isinstance(value, list) or not value:
+            raise self.doc.error("sigma_factor must be a list of positive numbers", "sigma_factor")
+        for i, item in enumerate(value):
+            if not isinstance(item, int | float) or isinstance(item, bool) or not item > 0:
+                raise self.doc.error(f"sigma_factor must be positive, got {item!r}", "sigma_factor", i)
+        return tuple(float(v) for v in value)
+
+    def expressions(self, key: str) -> tuple[Expression, ...]:
+        value = self.data.get(key, [])
+        if not isinstance(value, list):
+            raise self.doc.error(f"{key} must be a list of expressions", key)
+        found: list[Expression] = []
+        for i, item in enumerate(value):
+            try:
+                found.append(Expression(str(item)))
+            except SettingError as error:
+                raise self.doc.error(str(error), key, i) from error
+        return tuple(found)

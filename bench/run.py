@@ -1,0 +1,303 @@
+"""Run a grid: tune on the validation split, solve the test cells, write the results. Interruptible at any moment."""
+
+from __future__ import annotations
+
+import json
+import queue
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Future
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench import journal, kept, results
+from bench.atomic import write_text
+from bench.cells import Cell
+from bench.engine import Engine, LocalEngine, Shared, batches, failure, usable_cores
+from bench.environment import commit
+from bench.errors import GridError, SettingError
+from bench.expressions import Expression
+from bench.grid import Grid
+from bench.index import ImageIndex
+from bench.plan import Planner
+from bench.seeds import digest
+from bench.tune import Choice, best_of, choose, groups_of
+
+#: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
+Outcome = dict[str, Any]
+
+
+class Progress(Protocol):
+    """Hears how a run goes on."""
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """A stage begins: so many cells, so many of them known from before."""
+        ...
+
+    def cell(self, cell: Cell, outcome: Outcome) -> None:
+        """A cell is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line may change about a run without changing what it means."""
+
+    out: Path
+    only: Expression | None = None
+    limit: int | None = None
+    retry_failed: bool = False
+    workers: int | None = None
+    device: str | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's results: test rows and tuning rows as they stand in results.parquet, and what was chosen."""
+
+    rows: list[dict[str, Any]]
+    choices: list[Choice]
+    computed: int
+    folder: Path
+
+    @property
+    def test(self) -> list[dict[str, Any]]:
+        """The rows that count."""
+        return [r for r in self.rows if r["phase"] == "test"]
+
+
+class Runner:
+    """Executes one grid in one folder.
+
+    Args:
+        grid: what to run.
+        options: where and how.
+        progress: hears about every cell.
+        engine: makes the engine (a context manager); the local one by default.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        options: Options,
+        progress: Progress,
+        engine: Callable[[], AbstractContextManager[Engine]] | None = None,
+    ):
+        self.grid, self.options, self.progress = grid, options, progress
+        self.folder = options.out
+        self._engine = engine or self._local
+        self._index = ImageIndex(self.folder / "images.json")
+        self.planner = Planner(grid, self._index, options.only, options.limit)
+        self.outcomes = journal.read(self.folder / "journal.jsonl")
+        self._forgiven: set[str] = set()
+        self.computed = 0
+
+    # --- planning -------------------------------------------------------------------------------------------
+
+    def missing(self, cells: Iterable[Cell]) -> list[Cell]:
+        """The cells that have no outcome yet (or only a failed one, with ``retry_failed``), each key once."""
+        found: dict[str, Cell] = {}
+        for cell in cells:
+            known = self.outcomes.get(cell.key)
+            again = self.options.retry_failed and cell.key not in self._forgiven
+            if known is None or (again and known["status"] != "ok"):
+                found.setdefault(cell.key, cell)
+        return list(found.values())
+
+    def first_stage(self) -> list[Cell]:
+        """Cells that do not depend on any choice: the searches."""
+        found: list[Cell] = []
+        for entry in self.grid.solvers:
+            found += [c for g in groups_of(self.planner, entry) for _, cells in g.trials for c in cells]
+            if entry.tuning and entry.tuning.oracle:
+                settings = [s for g in self.planner.groups(entry) for s in g]
+                for candidate in entry.tuning.candidates:
+                    found += self.planner.cells("oracle", entry, settings, candidate, "oracle")
+        return found
+
+    def second_stage(self, choices: dict[tuple[str, str], Choice]) -> list[Cell]:
+        """The test cells, with the chosen candidates."""
+        found: list[Cell] = []
+        for entry in self.grid.solvers:
+            if entry.tuning and entry.tuning.oracle:
+                continue
+            for setting in (s for g in self.planner.groups(entry) for s in g):
+                choice = choices.get((entry.label, setting.id))
+                candidate = choice.chosen if choice else None
+                found += self.planner.cells("test", entry, [setting], candidate, "val" if candidate else None)
+        return found
+
+    # --- running --------------------------------------------------------------------------------------------
+
+    def run(self) -> Finished:
+        """Compute what is missing and write the results.
+
+        Raises GridError, SettingError or DataError before anything is computed; KeyboardInterrupt leaves a folder
+        that the same call resumes.
+        """
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with journal.Journal(self.folder / "journal.jsonl") as log:
+            self.outcomes = journal.read(self.folder / "journal.jsonl")
+            searches = self.first_stage()
+            self._execute("tuning", searches, log)
+            choices = self._choices()
+            cells = self.second_stage({(c.label, s): c for c in choices for s in c.settings})
+            if not cells and not searches:
+                raise GridError("nothing to run: exclude and --only leave no cell")
+            self._execute("solving", cells, log)
+            self._index.save()
+            rows = [self._row(c) for c in [*cells, *searches]] + self._oracle_rows()
+            finished = Finished(rows, choices, self.computed, self.folder)
+            self._write(finished, [*cells, *searches], started)
+        return finished
+
+    def _choices(self) -> list[Choice]:
+        groups = [g for entry in self.grid.solvers for g in groups_of(self.planner, entry)]
+        return [choose(g, self.outcomes, self.grid.tune.metric) for g in groups]
+
+    def _execute(self, stage: str, cells: Sequence[Cell], log: journal.Journal) -> None:
+        missing = self.missing(cells)
+        distinct = len({c.key for c in cells})
+        self.progress.stage(stage, distinct, distinct - len(missing))
+        if not missing:
+            return
+        with self._engine() as engine:
+            self._check(engine, missing)
+            for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
+                row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": cell.place}
+                log.append(row)
+                self.outcomes[cell.key] = row
+                self._forgiven.add(cell.key)
+                self.computed += 1
+                self.progress.cell(cell, row)
+
+    def _check(self, engine: Engine, cells: Sequence[Cell]) -> None:
+        solvers = {digest([c.solver.name, c.solver.path, c.solver.settings]): c.solver for c in cells}
+        try:
+            engine.check(list(solvers.values())).result()
+        except SettingError as error:
+            raise GridError(str(error)) from error
+
+    def _local(self) -> LocalEngine:
+        run, device = self.grid.run, self.device
+        workers = self.options.workers or (run.workers if run.workers != "auto" else _default_workers(device))
+        memory = int(run.memory_gb * 2**30) if run.memory_gb else None
+        shared = Shared(device, self.grid.protocol.threads, memory, str(self.folder / "pictures"))
+        return LocalEngine(workers, shared)
+
+    @property
+    def device(self) -> str:
+        """The torch device: a GPU where there is one, unless told otherwise."""
+        wanted = self.options.device or self.grid.run.device
+        if wanted != "auto":
+            return wanted
+        return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+    def _batch_size(self) -> int:
+        size = self.options.batch or self.grid.run.batch
+        if size != "auto":
+            return size
+        return 16 if self.device.startswith("cuda") else 1
+
+    # --- results --------------------------------------------------------------------------------------------
+
+    def _row(self, cell: Cell) -> dict[str, Any]:
+        outcome = {k: v for k, v in self.outcomes[cell.key].items() if k not in ("parts", "place")}
+        return {**outcome, **cell.identity}
+
+    def _oracle_rows(self) -> list[dict[str, Any]]:
+        rows = []
+        for entry in self.grid.solvers:
+            if not (entry.tuning and entry.tuning.oracle):
+                continue
+            settings = [s for g in self.planner.groups(entry) for s in g]
+            trials = [
+                list(self.planner.cells("oracle", entry, settings, c, "oracle")) for c in entry.tuning.candidates
+            ]
+            for cells in zip(*trials, strict=True):
+                row = self._row(best_of(cells, self.outcomes, self.grid.tune.metric))
+                rows.append({**row, "phase": "test", "solver": f"{entry.label} (oracle)"})
+        return rows
+
+    def _write(self, finished: Finished, cells: Sequence[Cell], started: str) -> None:
+        stamp = digest(
+            [[r["cell_key"], r["phase"], r["solver"], r["setting"], r["image"], r["status"]] for r in finished.rows]
+        )
+        facts = self.folder / "run.json"
+        if self.computed == 0 and _stamp(facts) == stamp and (self.folder / "results.parquet").is_file():
+            return  # nothing new: leave the files as they are
+        results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
+        kept.gather(self.folder / "pictures", self.folder / "images", cells)
+        write_text(self.folder / "grid.yaml", self.grid.text)
+        write_text(facts, json.dumps(self._facts(finished, started, stamp), indent=1, ensure_ascii=False))
+
+    def _facts(self, finished: Finished, started: str, stamp: str) -> dict[str, Any]:
+        head, dirty = commit()
+        test = finished.test
+        ok = sum(r["status"] == "ok" for r in test)
+        ids = {r["env_id"] for r in finished.rows if r.get("env_id")}
+        return {
+            "name": self.grid.name,
+            "grid_file": "grid.yaml",
+            "grid_text": self.grid.text,
+            "grid_base": str(self.grid.base),
+            "seed": self.grid.seed,
+            "protocol": self.grid.protocol.model_dump(),
+            "metrics": list(self.grid.metrics),
+            "commit": head,
+            "dirty": dirty,
+            "environment": self._environments().get(next(iter(ids), ""), {}),
+            "environments": len(ids),
+            "started_at": started,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "cells": {"total": len(test), "ok": ok, "failed": len(test) - ok},
+            "measurements": len({r["y_sha"] for r in test if r.get("y_sha")}),
+            "tuning": [c.as_dict(self.grid.tune.metric) for c in finished.choices],
+            "stamp": stamp,
+        }
+
+    def _environments(self) -> dict[str, dict[str, str]]:
+        return {o["env_id"]: o["environment"] for o in self.outcomes.values() if o.get("environment")}
+
+
+def _stamp(facts: Path) -> str | None:
+    try:
+        return json.loads(facts.read_text(encoding="utf-8")).get("stamp")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _default_workers(device: str) -> int:
+    return 1 if device.startswith("cuda") else usable_cores()
+
+
+def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
+    """Submit batches, a few ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
+    waiting = deque((batch, 1) for batch in batches(cells, size))
+    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    running: dict[Future[Any], tuple[list[Cell], int]] = {}
+    while waiting or running:
+        while waiting and len(running) < 2 * engine.workers + 2:
+            batch, attempt = waiting.popleft()
+            future = engine.solve(batch, run.timeout * len(batch))
+            running[future] = (batch, attempt)
+            future.add_done_callback(done.put)
+        future = done.get()
+        batch, attempt = running.pop(future)
+        error = future.exception()
+        if error is None:
+            outcomes = future.result()
+        else:
+            lost = failure(error, run.timeout)
+            if len(batch) > 1 or (lost["status"] == "crashed" and attempt <= run.retries):
+                nth = attempt if len(batch) > 1 else attempt + 1
+                waiting.extendleft(([cell], nth) for cell in reversed(batch))
+                continue
+            outcomes = [lost] * len(batch)
+        for cell, outcome in zip(batch, outcomes, strict=True):
+            yield cell, {**outcome, "attempt": attempt}

@@ -1,0 +1,30 @@
+"""Random generators keyed by what they are for, so that no draw depends on what was drawn before it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+def canonical(value: object) -> str:
+    """JSON with sorted keys and no blanks: one text for one value. Infinity is spelled Infinity, NaN refused."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    if "NaN" in text:
+        json.dumps(value, allow_nan=False)
+    return text
+
+
+def digest(value: object) -> str:
+    """sha256 (hex) of the canonical JSON of plain data."""
+    return hashlib.sha256(canonical(value).encode()).hexdigest()
+
+
+def generator(*parts: object) -> np.random.Generator:
+    """A numpy Philox generator keyed by sha256 of ``parts`` (plain data): the same on every machine."""
+    import numpy as np
+
+    return np.random.Generator(np.random.Philox(key=int(digest(list(parts))[:32], 16)))
