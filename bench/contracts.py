@@ -219,7 +219,8 @@ class Solver:
     """A deblurring method. Subclass as a frozen dataclass whose fields are the settings.
 
     A solver must treat the images of a batch independently: the estimate of an image may not depend on its
-    neighbours in the batch, to the last bit. It keeps no state between calls.
+    neighbours in the batch (but for rounding: FFTs of one and of three images differ in the last bit, which is why
+    the harness gives a CPU one image at a time). It keeps no state between calls.
 
     Attributes:
         blind: sees neither PSF nor noise level.

@@ -17,6 +17,9 @@ Path_ = tuple[str | int, ...]
 MAX_NODES = 100_000
 
 
+_TAGS = {"map", "seq", "str", "int", "float", "bool", "null"}
+
+
 class _Loader(yaml.SafeLoader):
     """SafeLoader that reads 1e-2 as a number (YAML 1.1 wants 1.0e-2 and takes the rest for text)."""
 
@@ -98,6 +101,8 @@ class _Reader:
         self.count += 1
         if self.count > MAX_NODES:
             raise GridError(f"{self.file}:{line}: more than {MAX_NODES:,} values once aliases are expanded")
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+            raise GridError(f"{self.file}:{line}: the tag {node.tag!r} is not allowed: data only")
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):

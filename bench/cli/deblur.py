@@ -38,9 +38,7 @@ def command(
     else:
         pictures.write(out, x)
     said = "given" if sigma is not None else "estimated"
-    typer.echo(
-        f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}"
-    )
+    typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}")
 
 
 def _settings(given: list[str]) -> dict[str, Any]:

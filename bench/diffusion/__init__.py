@@ -1,0 +1,1 @@
+"""What diffusion samplers and their training share."""

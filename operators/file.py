@@ -1,0 +1,153 @@
+"""A PSF that somebody measured or published, from a file."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from bench import Exposed, Operator, PsfError
+from bench.errors import did_you_mean
+from bench.psf import centred, odd, require, require_exposure
+
+#: a larger kernel is more likely a picture that was taken for one
+LARGEST = 1025
+
+
+@dataclass(frozen=True)
+class File(Operator):
+    """A PSF from a PNG, TIFF, npy or MATLAB file, padded to odd sides and normalised to unit sum.
+
+    The trap of kernel files: some hold the kernel of a convolution, some that of a correlation, which is the same
+    turned by 180 degrees, and nothing in the file says which. Convolution is meant here; if forward-blurring the
+    sharp picture does not reproduce the blurred one, set ``rotate180``. (The kernels of Levin et al. 2009 as they
+    are passed around in ``Levin09.mat`` need it.)
+    """
+
+    path: str  #: .png, .tif, .tiff, .npy or .mat (also v7.3)
+    key: str | None = None  #: variable of a .mat file; null: its only array
+    index: int = 0  #: which kernel, where the file holds a stack (n, h, w) or a cell array
+    rotate180: bool = False  #: turn the kernel by 180 degrees (correlation instead of convolution)
+    centre: Literal["keep", "barycentre"] = "keep"  #: origin: the pixel size // 2, or the barycentre (sub-pixel move)
+    T: float = 1.0  #: exposure in (0, 1]: less light, more noise
+
+    def __post_init__(self) -> None:
+        require(self.index >= 0, "index", self.index, "an integer >= 0")
+        require(self.centre in ("keep", "barycentre"), "centre", self.centre, "keep, barycentre")
+        require_exposure(self.T)
+
+    def fingerprint(self) -> str:
+        """sha256 of the file. Raises PsfError if it cannot be read."""
+        try:
+            return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
+        except OSError as error:
+            raise PsfError(f"{self.path}: {error.strerror}") from error
+
+    def psf(self, rng: np.random.Generator) -> Exposed:  # noqa: ARG002  the kernel is not random
+        """The kernel; the note records the sum it had. Raises PsfError for a file that cannot be a PSF."""
+        raw = _read(Path(self.path), self.key, self.index)
+        psf = odd(raw)
+        if self.rotate180:
+            psf = psf[::-1, ::-1]
+        if self.centre == "barycentre":
+            psf = centred(psf)
+        return Exposed(np.ascontiguousarray(psf / psf.sum()), self.T, f"sum in the file {raw.sum():g}")
+
+
+def _read(path: Path, key: str | None, index: int) -> np.ndarray:
+    """Kernel ``index`` of a file, float64 (h, w), checked. Raises PsfError."""
+    read = READERS.get(path.suffix.lower())
+    if read is None:
+        kind = path.suffix or "a file without suffix"
+        raise PsfError(f"{path}: cannot read a PSF from {kind!r}. Allowed: {', '.join(READERS)}.")
+    if not path.is_file():
+        raise PsfError(f"{path}: no such file (paths are relative to {Path.cwd()})")
+    try:
+        kernels = read(path, key)
+    except PsfError:
+        raise
+    except Exception as error:  # each library has its own ways to say that a file is broken
+        raise PsfError(f"{path}: cannot be read as {path.suffix} ({type(error).__name__}: {error})") from error
+    if index >= len(kernels):
+        raise PsfError(f"{path}: index is {index}, the file holds {len(kernels)} kernel(s), counted from 0")
+    return _checked(np.asarray(kernels[index]), f"{path}, kernel {index}")
+
+
+def _checked(psf: np.ndarray, name: str) -> np.ndarray:
+    if psf.ndim != 2 or not psf.size:
+        raise PsfError(f"{name}: has shape {psf.shape}; a PSF is (h, w) and not empty")
+    if max(psf.shape) > LARGEST:
+        raise PsfError(
+            f"{name}: is {psf.shape[0]} x {psf.shape[1]} px; at most {LARGEST} px a side are read as a PSF"
+        )
+    if psf.dtype.kind not in "biuf":
+        raise PsfError(f"{name}: has values of type {psf.dtype}; a PSF is real")
+    psf = psf.astype(np.float64)
+    if not np.isfinite(psf).all():
+        raise PsfError(f"{name}: {np.count_nonzero(~np.isfinite(psf))} values are NaN or infinite")
+    if psf.min() < 0:
+        raise PsfError(f"{name}: {np.count_nonzero(psf < 0)} values are negative, the least {psf.min():g}")
+    if not psf.any():
+        raise PsfError(f"{name}: all values are zero")
+    return psf
+
+
+def _from_picture(path: Path, key: str | None) -> list[np.ndarray]:  # noqa: ARG001  a picture has no variables
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        if max(picture.size) > LARGEST:  # before anything is decoded
+            raise PsfError(f"{path}: is {picture.height} x {picture.width} px; at most {LARGEST} px a side are read")
+        if picture.mode in ("1", "L", "F") or picture.mode.startswith("I"):
+            return [np.asarray(picture)]
+        pixels = np.asarray(picture.convert("RGB"))
+    if (pixels != pixels[..., :1]).any():
+        raise PsfError(f"{path}: is a colour picture; a PSF is grey")
+    return [pixels[..., 0]]
+
+
+def _from_npy(path: Path, key: str | None) -> list[np.ndarray]:  # noqa: ARG001  an npy file has no variables
+    array = np.load(path, allow_pickle=False)
+    return list(array) if array.ndim == 3 else [array]
+
+
+def _from_mat(path: Path, key: str | None) -> list[np.ndarray]:
+    import h5py
+    from scipy.io import loadmat
+
+    if h5py.is_hdf5(path):  # MATLAB v7.3 and later; stored transposed, cells as references
+        with h5py.File(path) as file:
+            data: Any = file[_variable(path, key, [str(k) for k in file if isinstance(file[k], h5py.Dataset)])]
+            if data.dtype == h5py.ref_dtype:
+                return [np.asarray(file[reference]).T for reference in data[()].ravel()]
+            return _slices(data[()].T)
+    found = loadmat(path)
+    array = found[_variable(path, key, [k for k in found if not k.startswith("__")])]
+    return list(array.ravel(order="F")) if array.dtype == object else _slices(array)
+
+
+def _slices(array: np.ndarray) -> list[np.ndarray]:
+    """MATLAB stacks pictures along the last axis."""
+    return list(np.moveaxis(array, -1, 0)) if array.ndim == 3 else [array]
+
+
+def _variable(path: Path, key: str | None, names: list[str]) -> str:
+    if key is None and len(names) == 1:
+        return names[0]
+    if key not in names:
+        problem = "holds several variables, choose one by key" if key is None else f"holds no variable {key!r}"
+        raise PsfError(f"{path}: {problem}. {did_you_mean(key or '', names)}")
+    return key
+
+
+READERS: dict[str, Callable[[Path, str | None], list[np.ndarray]]] = {
+    ".png": _from_picture,
+    ".tif": _from_picture,
+    ".tiff": _from_picture,
+    ".npy": _from_npy,
+    ".mat": _from_mat,
+}
