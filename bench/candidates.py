@@ -43,9 +43,8 @@ def _axes(variant: Variant, given: Any) -> dict[str, list[Any]]:
     axes: dict[str, list[Any]] = {}
     for name, values in given.items():
         if name not in variant.plugin.settings:
-            raise SettingError(
-                f"{variant.plugin.name} has no setting {name!r} to tune. {did_you_mean(name, variant.plugin.settings)}"
-            )
+            known = did_you_mean(name, variant.plugin.settings)
+            raise SettingError(f"{variant.plugin.name} has no setting {name!r} to tune. {known}")
         axes[name] = _values(name, declared.get(name) if values is None else values)
         for value in axes[name]:
             resolve(variant.plugin, {**variant.settings, name: value})

@@ -63,7 +63,7 @@ class Dataset:
         """The image of that name. The same name gives the same pixels, always."""
         raise NotImplementedError
 
-    def fingerprint(self, id: str) -> str | None:
+    def fingerprint(self, id: str) -> str | None:  # noqa: ARG002  # the contract; subclasses use it
         """A cheap text that changes when the image might (path, size, time), or None to have it loaded."""
         return None
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench import pictures
+from bench import writing
 from bench.atomic import write_text
 from bench.cells import Shot
 from bench.errors import ResultError
@@ -19,16 +19,11 @@ from bench.index import ImageIndex
 from bench.plan import Planner
 from bench.seeds import canonical
 
-
-def _npy(path: Path, picture: np.ndarray) -> None:
-    np.save(path, picture.astype(np.float32), allow_pickle=False)
-
-
 #: format -> (suffix, writer of a picture (C, H, W))
 FORMATS: dict[str, tuple[str, Callable[[Path, np.ndarray], None]]] = {
-    "png8": (".png", pictures.write),
-    "png16": (".png", pictures.write_16_bit),
-    "npy": (".npy", _npy),
+    "png8": (".png", writing.write_8_bit),
+    "png16": (".png", writing.write_16_bit),
+    "npy": (".npy", writing.write_npy),
 }
 
 

@@ -43,15 +43,16 @@ def commit() -> tuple[str | None, bool]:
     root = Path(__file__).parents[1]
     if not (root / ".git").exists():
         return None, False
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(root), *words]
+        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=10)  # noqa: S603  # fixed words
+        return done.stdout.strip()
+
     try:
-        git = ["git", "-C", str(root)]
-        head = subprocess.run([*git, "rev-parse", "HEAD"], capture_output=True, text=True, check=True, timeout=10)  # noqa: S603  # fixed words
-        status = subprocess.run(
-            [*git, "status", "--porcelain"], capture_output=True, text=True, check=True, timeout=10
-        )  # noqa: S603  # fixed words
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
     except (OSError, subprocess.SubprocessError):
         return None, False
-    return head.stdout.strip(), bool(status.stdout.strip())
 
 
 def reset_peak(device: str) -> None:

@@ -8,7 +8,7 @@ import numpy as np
 
 from bench.cells import Ref, Shot
 from bench.contracts import Dataset, Exposed, Noise, Operator
-from bench.errors import DataError, PluginError, PsfError
+from bench.errors import DataError, PsfError
 from bench.measure import Measurement, measure
 from bench.plugins import load
 from bench.psf import distort
@@ -76,10 +76,7 @@ def check_psf(psf: np.ndarray, name: str) -> None:
 
 def _recorded(shot: Shot, dataset: Dataset, noise: Noise) -> tuple[Measurement, Exposed]:
     recorded = getattr(dataset, "recorded", None)
-    if recorded is None:
-        raise PluginError(
-            f"dataset {shot.dataset.name!r} has no recorded measurements: blur it with an operator instead"
-        )
+    assert recorded is not None  # planned only for datasets that have it
     if shot.boundary != "valid":
         raise DataError("recorded measurements were not taken on a torus: use boundary: valid")
     m = recorded(shot.image)

@@ -17,7 +17,6 @@ from bench.metrics import METRICS
 from bench.settings import describe, resolve
 from bench.variants import Variant, expand
 
-
 #: What ``psf_error`` may do to a PSF: the keywords of ``bench.psf.distort``.
 DISTORTIONS = ("rotate", "scale", "blur")
 

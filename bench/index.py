@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bench.atomic import write_text
-from bench.errors import DataError
+from bench.errors import DataError, PluginError
 from bench.keys import code_digest
 from bench.measure import array_sha
 from bench.plugins import load
@@ -59,6 +59,19 @@ class ImageIndex:
                 raise DataError(f"dataset {source.plugin.name!r} has two images of one id")
             self._images[name] = [Indexed(i, self._sha(dataset, name, i), rank) for rank, i in enumerate(ids)]
         return self._images[name]
+
+    def recorded_sha(self, source: Source, id: str) -> str:
+        """sha256 of a recorded measurement and its PSF. Raises PluginError if the dataset has none."""
+        name = digest([source.plugin.name, source.settings, code_digest(source.plugin), "recorded"])
+        dataset: Dataset = build(source.plugin, load(source.plugin), source.settings)
+        recorded = getattr(dataset, "recorded", None)
+        if recorded is None:
+            raise PluginError(f"dataset {source.plugin.name!r} has no recorded measurements: blur it instead")
+        known = digest([name, id, dataset.fingerprint(id)])
+        if known not in self._known:
+            m = recorded(id)
+            self._known[known] = digest([m.sha, array_sha(m.psf)])
+        return self._known[known]
 
     def save(self) -> None:
         """Remember the hashes."""

@@ -48,6 +48,11 @@ class Setting:
         }
 
     @cached_property
+    def recorded(self) -> bool:
+        """Whether the dataset brings measurement and PSF."""
+        return bool(self.blur.plugin.flags.get("recorded"))
+
+    @cached_property
     def content(self) -> list[Any]:
         """What the measurement depends on; ids, paths and what the solver is told are not in it.
 
@@ -184,8 +189,9 @@ class Planner:
         rep: int,
     ) -> Shot:
         boundary = self.grid.protocol.boundary
+        recorded = self.index.recorded_sha(source, image.id) if setting.recorded else None
         return Shot(
-            key=digest([self.grid.seed, image.sha, setting.content, split, psf_index, rep, boundary]),
+            key=digest([self.grid.seed, image.sha, recorded, setting.content, split, psf_index, rep, boundary]),
             degradation=setting.degradation,
             dataset=Ref.of(source.plugin, source.settings),
             image=image.id,

@@ -54,7 +54,8 @@ def check_solver(
     _check_description(plugin)
     assert solver.family in FAMILIES, f"{name}: family must be one of {', '.join(FAMILIES)}, got {solver.family!r}"
     _check_batches(solver, name, size)
-    for channels, boundary, dtype in ((1, "circular", torch.float64), (3, "valid", torch.float32)):
+    cases: list[tuple[int, Boundary, torch.dtype]] = [(1, "circular", torch.float64), (3, "valid", torch.float32)]
+    for channels, boundary, dtype in cases:
         x = _solve(solver, _problem(solver, [0, 1], size, boundary, dtype, channels))
         assert x.shape == (2, channels, size, size), (
             f"{name}: {boundary}, {channels} channels: shape {tuple(x.shape)}"
@@ -163,17 +164,18 @@ def check_dataset(name: str, settings: Mapping[str, Any] | None = None, *, base:
     assert ids, f"{name}: no images"
     assert len(set(ids)) == len(ids), f"{name}: ids repeat"
     assert ids == list(dataset.ids()), f"{name}: the order of ids changes"
-    for id in ids[:3]:
-        image, again = dataset.load(id), dataset.load(id)
+    for image_id in ids[:3]:
+        image, again = dataset.load(image_id), dataset.load(image_id)
         scene = image.scene
-        assert scene.dtype == np.float64, f"{name}: {id}: {scene.dtype}, not float64"
-        assert scene.ndim == 3, f"{name}: {id}: a scene is (C, H, W), got {scene.shape}"
-        assert scene.shape[0] in (1, 3), f"{name}: {id}: one channel or three, got {scene.shape[0]}"
-        assert min(scene.shape[1:]) > 2 * image.margin, f"{name}: {id}: nothing is left within the margin"
-        assert scene.min() >= 0, f"{name}: {id}: below 0"
-        assert scene.max() <= 1, f"{name}: {id}: above 1"
-        assert np.array_equal(scene, again.scene), f"{name}: {id}: two loads differ"
-        assert dataset.fingerprint(id) == dataset.fingerprint(id), f"{name}: {id}: the fingerprint changes"
+        assert scene.dtype == np.float64, f"{name}: {image_id}: {scene.dtype}, not float64"
+        assert scene.ndim == 3, f"{name}: {image_id}: a scene is (C, H, W), got {scene.shape}"
+        assert scene.shape[0] in (1, 3), f"{name}: {image_id}: one channel or three, got {scene.shape[0]}"
+        assert min(scene.shape[1:]) > 2 * image.margin, f"{name}: {image_id}: nothing is left within the margin"
+        assert scene.min() >= 0, f"{name}: {image_id}: below 0"
+        assert scene.max() <= 1, f"{name}: {image_id}: above 1"
+        assert np.array_equal(scene, again.scene), f"{name}: {image_id}: two loads differ"
+        first, second = dataset.fingerprint(image_id), dataset.fingerprint(image_id)
+        assert first == second, f"{name}: {image_id}: the fingerprint changes"
     for a, b in pairwise(ids[:3]):
         fingerprint = dataset.fingerprint(a)
         assert fingerprint is None or fingerprint != dataset.fingerprint(b), (

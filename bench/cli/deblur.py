@@ -24,7 +24,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of a stochastic solver.")] = 0,
 ) -> None:
     """Deblur one picture with a known PSF; nothing is assumed about what lies outside the picture."""
-    from bench import pictures
+    from bench import pictures, writing
     from bench.plugins import find
 
     plugin = find("solver", solver)
@@ -33,10 +33,7 @@ def command(
     kernel = _kernel(psf, rotate180)
     level = sigma / 255 if sigma is not None else _estimated(y)
     x = _solve(plugin, settings, y, kernel, level, seed)
-    if out.suffix.lower() == ".npy":
-        np.save(out, x, allow_pickle=False)
-    else:
-        pictures.write(out, x)
+    (writing.write_npy if out.suffix.lower() == ".npy" else writing.write_8_bit)(out, x)
     said = "given" if sigma is not None else "estimated"
     typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}")
 

@@ -78,6 +78,6 @@ def _cell(folder: Path, row: dict[str, Any]) -> Cell:
             if cell.key == row["cell_key"]:
                 return cell
     raise ResultError(
-        f"cell {row['cell_key'][:12]} of {folder} cannot be planned again: its solver, operator, image or the harness "
-        "has changed since (bench run --dry-run says what)"
+        f"cell {row['cell_key'][:12]} of {folder} cannot be planned again: its solver, operator, image or the "
+        "harness has changed since (bench run --dry-run says what)"
     )

@@ -1,0 +1,48 @@
+"""The table at the end of ``bench run``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from rich.table import Table
+
+from bench.report.board import Board, describe
+from bench.report.load import Row
+from bench.report.tables import leaderboard
+from bench.report.text import count, number, seconds
+
+ARROW = {"higher": " ↑", "lower": " ↓", "one": ""}
+
+
+def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
+    """Solvers, best first: value ± 95 % interval (clustered by image) per metric, cost, failures.
+
+    Args:
+        rows: results (dictionaries with the columns of ``results.parquet``); those of phase "test" count.
+        metrics: names; by default every metric that has a value.
+    """
+    board = Board.from_rows(rows, metrics)
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("solver", no_wrap=True)
+    for name in board.metrics:
+        metric = describe(name)
+        table.add_column(metric.label + ARROW[metric.better], justify="right", no_wrap=True)
+    for title in ("time", "A + Aᵀ", "failed"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for entry in leaderboard(board, baseline=None):
+        table.add_row(*_cells(entry, board.metrics), style=None)
+    return table
+
+
+def _cells(entry: dict[str, Any], metrics: Sequence[str]) -> list[str]:
+    from rich.markup import escape
+
+    mark = " (oracle)" if entry["tuning"] == "oracle" else ""
+    scores = [_score(entry["scores"][m], describe(m).digits) for m in metrics]
+    failed = f"[red]{entry['failed']} of {entry['cells']}[/red]" if entry["failed"] else "0"
+    return [escape(entry["solver"]) + mark, *scores, seconds(entry["seconds"]), count(entry["calls"]), failed]
+
+
+def _score(score: dict[str, Any], digits: int) -> str:
+    return f"{number(score['mean'], digits)} ± {number(score['half'], digits)}"

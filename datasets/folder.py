@@ -1,0 +1,174 @@
+"""Pictures of the user's own, from a folder."""
+
+from __future__ import annotations
+
+import warnings
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from bench import DataError, Dataset, Image, SettingError
+from bench.errors import did_you_mean
+from bench.pictures import EXTENSIONS, as_mode, fingerprint, found, read, resize, shape_of, stat_of, window
+from bench.seeds import digest, generator
+
+SPLITS = ("train", "val", "test")
+
+
+@dataclass(frozen=True)
+class Folder(Dataset):
+    """Your own pictures: PNG, JPEG, WebP, TIFF (8 and 16 bit) and npy in a folder, split by list or by hash.
+
+    Subfolders are searched; an id is the file's path below ``path`` with forward slashes, in sorted order. The
+    EXIF orientation is honoured, alpha is composited on black, the first frame of several is taken; npy arrays
+    are uint8, uint16 or float within [0, 1]. Hidden files are left out; links to files are followed, links to
+    folders are not.
+
+    Without ``size`` the scene is the whole picture, of which the sensor sees all but ``margin`` pixels.
+
+    Raises DataError if the folder is missing or holds no picture (of that split), and, with ``on_bad: error``,
+    one that lists every selected file that is unreadable, cut short or too small.
+    """
+
+    path: str
+    #: side, or height and width, of the field of view; None for the whole picture
+    size: int | tuple[int, int] | None = None
+    #: pixels of real scene around it, for a PSF of up to 2 margin + 1 pixels
+    margin: int = 32
+    #: where the scene is cut; random places follow from ``seed`` and the id alone
+    crop: Literal["centre", "random"] = "centre"
+    #: length that the short side gets before the crop (antialiased Lanczos); None for no resizing
+    resize: int | None = None
+    mode: Literal["gray", "rgb", "as_is"] = "gray"
+    #: None for all pictures
+    split: Literal["train", "val", "test"] | None = None
+    #: text file with one id a line that lists the split, "{split}" in it is filled in; None: by a hash of the id
+    split_file: str | None = None
+    #: shares of train, val and test when the hash decides; they sum to 1
+    fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
+    #: only the first so many
+    limit: int | None = None
+    seed: int = 0
+    on_bad: Literal["error", "skip"] = "error"
+
+    def __post_init__(self) -> None:
+        for name, allowed in (
+            ("crop", ("centre", "random")),
+            ("mode", ("gray", "rgb", "as_is")),
+            ("split", (*SPLITS, None)),
+            ("on_bad", ("error", "skip")),
+        ):
+            value = getattr(self, name)
+            if value not in allowed:
+                raise SettingError(f"folder: no {name} {value!r}. {did_you_mean(value, map(str, allowed))}")
+        sides = [self.resize, self.limit, *(self._size or ())]
+        if any(n is not None and n < 1 for n in sides) or self.margin < 0:
+            raise SettingError("folder: size, resize and limit must be at least 1, margin at least 0")
+        if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
+            raise SettingError(f"folder: fractions are the shares of train, val and test, got {self.fractions}")
+
+    def ids(self) -> list[str]:
+        """Paths below ``path``; only the files' headers are read."""
+        names = self._listed() if self.split_file else self._searched()
+        good, bad = [], []
+        for name in names:
+            if len(good) + (len(bad) if self.on_bad == "error" else 0) == self.limit:
+                break
+            try:
+                self._fit(self._root / name, shape_of(self._root / name))
+                good.append(name)
+            except DataError as e:
+                bad.append(str(e))
+        self._report(good, bad)
+        return good
+
+    def load(self, id: str) -> Image:
+        """The picture at that path: scene (1 or 3, H + 2 margin, W + 2 margin)."""
+        path = self._root / id
+        stat_of(path)  # names the file if it is missing
+        picture = as_mode(read(path), self.mode)
+        resized, scene = self._fit(path, picture.shape[1:])
+        if resized != picture.shape[1:]:
+            picture = resize(picture, resized)
+        return Image(id, window(picture, self._centre(id, resized, scene), scene), self.margin)
+
+    def fingerprint(self, id: str) -> str:
+        """A digest of the file's path, size and time and of the settings that shape the picture."""
+        settings = [self._size, self.margin, self.crop, self.resize, self.mode, self.seed]
+        return fingerprint(__file__, id, stat_of(self._root / id), settings)
+
+    @property
+    def _root(self) -> Path:
+        return Path(self.path).expanduser()
+
+    @property
+    def _size(self) -> tuple[int, int] | None:
+        if isinstance(self.size, int):
+            return self.size, self.size
+        return None if self.size is None else (self.size[0], self.size[1])
+
+    def _fit(self, path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
+        """The shape after resizing, and that of the scene to be cut out of it."""
+        H, W = shape
+        if self.resize:
+            # In integers, so that a half is rounded the same everywhere.
+            short = min(H, W)
+            H, W = ((2 * n * self.resize + short) // (2 * short) for n in (H, W))
+        h, w = (n + 2 * self.margin for n in self._size) if self._size else (H, W)
+        least = 2 * self.margin + 1
+        if min(h, w) < least or h > H or w > W:
+            need = f"{h} x {w} (size and margin)" if self._size else f"{least} x {least} (margin {self.margin})"
+            raise DataError(f"{path}: too small: {H} x {W}{' after resizing' * bool(self.resize)}, {need} is needed")
+        return (H, W), (h, w)
+
+    def _centre(self, id: str, shape: tuple[int, int], scene: tuple[int, int]) -> tuple[int, int]:
+        if self.crop == "centre":
+            r, c = ((n - s) // 2 for n, s in zip(shape, scene, strict=True))
+        else:
+            rng = generator("folder crop", self.seed, id)
+            r, c = (int(rng.integers(n - s + 1)) for n, s in zip(shape, scene, strict=True))
+        return r + scene[0] // 2, c + scene[1] // 2
+
+    def _searched(self) -> list[str]:
+        kinds = ", ".join(EXTENSIONS)
+        if not self._root.is_dir():
+            raise DataError(f"folder: {self._root.absolute()} is not a folder; one with pictures ({kinds}) is needed")
+        names = [p.relative_to(self._root).as_posix() for p in found(self._root)]
+        if not names:
+            raise DataError(f"folder: no pictures ({kinds}) in {self._root.absolute()} or its subfolders")
+        chosen = [n for n in names if self.split in (None, self._hashed_split(n))]
+        if not chosen:
+            raise DataError(
+                f"folder: none of the {len(names)} pictures in {self._root} falls into split {self.split}"
+            )
+        return chosen
+
+    def _hashed_split(self, name: str) -> str:
+        u = int(digest(["folder split", name])[:13], 16) / 16**13
+        return SPLITS[min(int(np.searchsorted(np.cumsum(self.fractions), u, side="right")), 2)]
+
+    def _listed(self) -> list[str]:
+        list_file = Path(str(self.split_file).replace("{split}", self.split or "")).expanduser()
+        try:
+            lines = [line.strip() for line in list_file.read_text(encoding="utf-8").splitlines()]
+        except (OSError, UnicodeDecodeError) as e:
+            raise DataError(f"folder: cannot read the list of pictures {list_file} ({e})") from e
+        names = [n for n in lines if n and not n.startswith("#")]
+        twice = sorted(n for n, k in Counter(names).items() if k > 1)
+        if not names or twice:
+            raise DataError(f"folder: {list_file} lists " + (f"twice: {', '.join(twice)}" if twice else "no picture"))
+        return names
+
+    def _report(self, good: list[str], bad: list[str]) -> None:
+        if not bad:
+            return
+        listed = "\n  ".join(bad[:10]) + (f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else "")
+        if self.on_bad == "error" or not good:
+            raise DataError(
+                f"folder: {len(bad)} of {len(good) + len(bad)} pictures in {self._root} cannot be used "
+                f"(on_bad: skip leaves them out):\n  {listed}"
+            )
+        warnings.warn(f"folder: {len(bad)} unusable pictures in {self._root} were skipped:\n  {listed}", stacklevel=3)
