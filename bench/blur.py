@@ -50,7 +50,8 @@ class Blur:
     def __init__(self, psf: Tensor, shape: tuple[int, int], boundary: Boundary, cost: Cost | None = None):
         if psf.ndim != 4 or psf.shape[1] != 1 or psf.shape[-2] % 2 == 0 or psf.shape[-1] % 2 == 0:
             raise ValueError(f"psf must be (B, 1, h, w) with odd h and w, got {tuple(psf.shape)}")
-        self.psf, self.shape, self.boundary = psf, shape, boundary
+        self.psf, self.shape = psf, shape
+        self.boundary: Boundary = boundary
         self.cost = cost or Cost()
 
     @property

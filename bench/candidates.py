@@ -46,6 +46,8 @@ def _axes(variant: Variant, given: Any) -> dict[str, list[Any]]:
             known = did_you_mean(name, variant.plugin.settings)
             raise SettingError(f"{variant.plugin.name} has no setting {name!r} to tune. {known}")
         axes[name] = _values(name, declared.get(name) if values is None else values)
+        if variant.plugin.settings[name].annotation == "int":
+            axes[name] = list(dict.fromkeys(round(v) if isinstance(v, float) else v for v in axes[name]))
         for value in axes[name]:
             resolve(variant.plugin, {**variant.settings, name: value})
     return axes

@@ -113,7 +113,7 @@ def soft_threshold(x: Tensor, tau: Tensor | float) -> Tensor:
 
 
 def project_balls(d: Tensor, radius: Tensor | float) -> Tensor:
-    """Project each vector of a field (2, ...) onto the ball of that radius; d minus the projection is its shrinkage."""
+    """Project each vector of a field (2, ...) onto the ball of that radius; what it cuts off is the shrinkage."""
     return d * (radius / torch.hypot(d[0], d[1]).clamp(min=1e-30)).clamp(max=1)
 
 

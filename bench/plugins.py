@@ -233,6 +233,13 @@ def _literal(node: ast.expr | None) -> Any:
 
 
 def _comment(lines: list[str], item: ast.AnnAssign) -> str:
-    line = lines[(item.end_lineno or item.lineno) - 1]
-    _, found, doc = line.partition("#:")
-    return doc.strip() if found else ""
+    """The ``#:`` comment on the field's last line, or those on the lines right above it."""
+    _, found, doc = lines[(item.end_lineno or item.lineno) - 1].partition("#:")
+    if found:
+        return doc.strip()
+    above: list[str] = []
+    for line in reversed(lines[: item.lineno - 1]):
+        if not line.strip().startswith("#:"):
+            break
+        above.insert(0, line.strip().removeprefix("#:").strip())
+    return " ".join(above)

@@ -11,7 +11,6 @@ import math
 
 import numpy as np
 import numpy.typing as npt
-from scipy import ndimage
 
 from bench.errors import PsfError, SettingError
 
@@ -167,6 +166,8 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
     if rotate or scale != 1:
         told = _turned(told, scale * direction(rotate))
     if blur:
+        from scipy import ndimage  # here: planning a grid needs this module, but no distortion
+
         told = ndimage.gaussian_filter(np.pad(told, math.ceil(5 * blur) + 1), blur, mode="constant", truncate=5.0)
     told = moved(told, barycentre(psf) - barycentre(told))
     return trimmed(told / told.sum(), psf.shape)

@@ -1,0 +1,38 @@
+# Recipes for developers; `just` lists them. CI runs .ci/run, which calls the same commands.
+
+default:
+    @just --list
+
+# The tests that need no more than a few minutes.
+test *args:
+    uv run pytest {{args}}
+
+# The slow ones and those that need a browser too.
+test-all:
+    uv run pytest -m ""
+
+lint:
+    uv run ruff check .
+    uv run ruff format --check .
+    uv run pyright
+
+fix:
+    uv run ruff check --fix .
+    uv run ruff format .
+
+# The main job and its page.
+quickstart:
+    uv run bench run quickstart
+    uv run bench report --out reports/quickstart
+
+# Build the wheel and run the tests against it.
+wheel:
+    bash .ci/wheel
+
+ci:
+    bash .ci/run
+
+# Pictures in docs/img, drawn from the code.
+pictures:
+    uv run python docs/make_operator_pictures.py
+    uv run python docs/make_dataset_pictures.py

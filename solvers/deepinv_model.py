@@ -1,0 +1,81 @@
+"""Any reconstruction model of deepinv, or one with its interface, by import path."""
+
+import importlib
+import inspect
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from deepinv.models import Denoiser
+from torch import Tensor
+
+from bench import PluginError, Problem, SettingError, Solver, SolverError, tunable
+from bench.deepinv_presets import PRESETS, circular_physics, scene_physics
+from bench.errors import did_you_mean
+from bench.library_rows import by_image, scene_start, surround
+from bench.padding import crop
+
+
+@dataclass(frozen=True)
+class DeepinvModel(Solver):
+    """deepinv: a preset (wiener, pdcp_tv, admm_tv, fista_haar) or any model(y, physics) by import path."""
+
+    family: ClassVar[str] = "library"
+    reference: ClassVar[str] = (
+        "Tachella et al., DeepInverse: A Python package for solving imaging inverse problems, 2025"
+    )
+
+    model: str = "pdcp_tv"  #: a preset, or package.module.Class that is built from ``options``
+    options: dict[str, float | int | str | bool] | None = None  #: keywords of the class; they override a preset's
+    weight: float = tunable(1.0, low=0.1, high=10.0)  #: multiplies the regularisation of a preset
+    circular: bool = False  #: give a model of your own deepinv's BlurFFT on padded data, not the exact operator
+    padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"  #: where BlurFFT meets valid data
+
+    def __post_init__(self) -> None:
+        if self.weight < 0:
+            raise SettingError(f"deepinv_model: weight must be >= 0, got {self.weight}")
+        if "." not in self.model and self.model not in PRESETS:
+            raise SettingError(
+                f"deepinv_model: model {self.model!r} is neither a preset nor an import path package.module.Class. "
+                f"{did_you_mean(self.model, PRESETS)}"
+            )
+
+    def solve(self, problem: Problem) -> Tensor:
+        """Each image alone, by a model built for it."""
+        return by_image(problem, self._one)
+
+    def _one(self, problem: Problem) -> Tensor:
+        preset = PRESETS.get(self.model)
+        if preset is not None:
+            model = preset.build(self.weight * preset.lam(problem), scene_start(problem), self.options or {})
+        else:
+            model = self._imported().to(problem.y.device)
+        with torch.no_grad():
+            if self.circular or (preset is not None and preset.circular):
+                y, sides = surround(problem, self.padding)
+                return crop(model(y, circular_physics(problem, y)), sides)
+            return self._sensor_part(model(problem.y, scene_physics(problem)), problem)
+
+    def _sensor_part(self, x: Tensor, problem: Problem) -> Tensor:
+        blur = problem.known_blur
+        if tuple(x.shape[-2:]) == blur.scene_shape:
+            return blur.crop(x)
+        if x.shape == problem.y.shape:
+            return x
+        raise SolverError(
+            f"deepinv_model: {self.model} returned {tuple(x.shape)}; expected the scene's {blur.scene_shape} or the "
+            f"measurement's {blur.shape}"
+        )
+
+    def _imported(self) -> torch.nn.Module:
+        module, _, name = self.model.rpartition(".")
+        try:
+            cls = getattr(importlib.import_module(module), name)
+        except (ImportError, AttributeError) as error:
+            raise PluginError(f"deepinv_model: cannot import {self.model}: {error}") from error
+        if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)) or issubclass(cls, Denoiser):
+            raise PluginError(f"deepinv_model: {self.model} is not a class of models called as model(y, physics)")
+        options: dict[str, object] = dict(self.options or {})
+        if "pretrained" in inspect.signature(cls).parameters:
+            options.setdefault("pretrained", None)  # deepinv's default is to download weights
+        return cls(**options).eval()

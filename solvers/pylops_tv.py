@@ -1,0 +1,53 @@
+"""pylops' split Bregman total variation."""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+from pylops import FirstDerivative, LinearOperator
+from pylops.optimization.sparsity import splitbregman
+from torch import Tensor
+
+from bench import Problem, SettingError, Solver, tunable
+from bench.library_rows import Plane, by_plane, pylops_blur
+
+
+@dataclass(frozen=True)
+class PylopsTv(Solver):
+    """pylops: splitbregman with the derivatives down and across, anisotropic TV, as in its deblurring tutorial."""
+
+    family: ClassVar[str] = "library"
+    reference: ClassVar[str] = "Goldstein & Osher, SIAM J. Imaging Sci. 2(2), 2009; PyLops tutorial on deblurring"
+
+    eps: float = tunable(4.0, low=0.4, high=40.0)  #: epsRL1s / noise standard deviation (the tutorial: 2 on 0-255)
+    mu: float = 1.5
+    niter_outer: int = 10
+    niter_inner: int = 5
+    iter_lim: int = 5  #: LSQR iterations of an inner step
+
+    def __post_init__(self) -> None:
+        if not self.eps > 0 or not self.mu > 0 or min(self.niter_outer, self.niter_inner, self.iter_lim) < 1:
+            raise SettingError(f"pylops_tv: eps and mu must be positive, iterations at least 1, got {self}")
+
+    def solve(self, problem: Problem) -> Tensor:
+        """Each channel alone, on the scene, cropped to what the sensor sees."""
+        return problem.known_blur.crop(by_plane(problem, self._plane))
+
+    def _plane(self, plane: Plane) -> np.ndarray:
+        scene = plane.blur.scene_shape
+        D: list[LinearOperator] = [FirstDerivative(scene, axis=axis, edge=False) for axis in (0, 1)]
+        x = splitbregman(
+            pylops_blur(plane.blur),
+            plane.y.ravel(),
+            D,
+            x0=plane.start.ravel(),
+            niter_outer=self.niter_outer,
+            niter_inner=self.niter_inner,
+            mu=self.mu,
+            epsRL1s=[self.eps * plane.sigma] * 2,
+            tol=1e-4,
+            tau=1.0,
+            iter_lim=self.iter_lim,
+            damp=1e-4,
+        )[0]
+        return x.reshape(scene)

@@ -1,0 +1,45 @@
+"""The Wiener filter: the best linear estimate when image and noise have known power spectra."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import Problem, SettingError, Solver, tunable
+from bench.optim import noise_variance
+from bench.padding import crop, pad, sides_for
+from bench.spectra import inverse_prior, prior_scale
+
+
+@dataclass(frozen=True)
+class Wiener(Solver):
+    """Wiener filter in closed form, with a flat, Laplacian or power-law prior spectrum scaled to each image."""
+
+    #: power spectrum expected of the image: white, 1 / |f|^4 (Laplacian) or 1 / |f|^2.5 (photographs)
+    prior: Literal["flat", "laplacian", "spectrum"] = "spectrum"
+    #: multiplies the noise variance; 1 is the posterior mean under prior and noise level
+    balance: float = tunable(1.0, low=0.1, high=100.0, n=10)
+    #: how a ``valid`` measurement is extended to a periodic one
+    padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"
+
+    family: ClassVar[str] = "filter"
+    reference: ClassVar[str] = "Wiener 1949, Extrapolation, Interpolation, and Smoothing of Stationary Time Series"
+
+    def __post_init__(self) -> None:
+        if self.balance < 0:
+            raise SettingError(f"wiener: balance must be at least 0, got {self.balance}")
+
+    def solve(self, problem: Problem) -> Tensor:
+        """G = S conj(K) / (S |K|^2 + balance sigma^2) for a prior spectrum S = s / P."""
+        blur, variance = problem.known_blur, noise_variance(problem)
+        sides = sides_for(blur.shape, blur.margin, self.padding)
+        y = pad(problem.y, sides, self.padding)
+        grid = y.shape[-2], y.shape[-1]
+        K = blur.otf(grid)
+        Y = torch.fft.rfft2(y)
+        P = inverse_prior(self.prior, grid, like=problem.y)
+        s = prior_scale(Y, K, P, variance, grid)
+        G = K.conj() / (K.abs() ** 2 + self.balance * variance / s * P)
+        x = torch.fft.irfft2(G * Y, s=grid)
+        return crop(x, sides)
