@@ -75,9 +75,14 @@ def _round(x: float) -> float:
 
 
 def _within(budget: int, axes: dict[str, list[Any]], variant: Variant) -> tuple[dict[str, Any], ...]:
-    """The product of the axes; if it exceeds the budget, a seeded subset of it."""
+    """The product of the axes; if it exceeds the budget, evenly spaced values of a single axis, ends included, or
+    a seeded subset of the product of several.
+    """
     every = [dict(zip(axes, values, strict=True)) for values in product(*axes.values())]
     if len(every) <= budget:
         return tuple(every)
-    order = generator("tune", variant.plugin.name, axes).permutation(len(every))[:budget]
-    return tuple(every[i] for i in sorted(order))
+    if len(axes) == 1:
+        kept = {round(i * (len(every) - 1) / max(budget - 1, 1)) for i in range(budget)}
+    else:
+        kept = set(generator("tune", variant.plugin.name, axes).permutation(len(every))[:budget].tolist())
+    return tuple(every[i] for i in sorted(kept))

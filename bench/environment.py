@@ -25,7 +25,7 @@ def environment(device: str) -> dict[str, str]:
         "cpu": _cpu(),
         "simd": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
-        "torch": torch.__version__,
+        "torch": str(torch.__version__),  # a plain str: unpickling a TorchVersion would import torch
         "numpy": numpy.__version__,
         "scipy": scipy.__version__,
     }

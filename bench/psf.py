@@ -166,7 +166,7 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
     if rotate or scale != 1:
         told = _turned(told, scale * direction(rotate))
     if blur:
-        from scipy import ndimage  # here: planning a grid needs this module, but no distortion
+        from scipy import ndimage
 
         told = ndimage.gaussian_filter(np.pad(told, math.ceil(5 * blur) + 1), blur, mode="constant", truncate=5.0)
     told = moved(told, barycentre(psf) - barycentre(told))
@@ -175,6 +175,8 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
 
 def _turned(psf: np.ndarray, z: complex) -> np.ndarray:
     """psf(p / z) by cubic splines: of bilinear, cubic and splatting, the closest to a kernel drawn anew."""
+    from scipy import ndimage  # here: planning a grid needs this module, but seldom a distortion
+
     padded = np.pad(psf, 3)  # room for the spline to fall to zero
     a, b = half_of(padded)
     at = grid(reach(grid(half_of(psf)) * z)) / z

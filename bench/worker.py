@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import scipy.fft  # noqa: F401  # imported by the server that workers are forked from, not by each of them
 import torch
+from threadpoolctl import threadpool_limits
 
 from bench import exposure, metrics
 from bench.assemble import assemble
@@ -39,6 +40,7 @@ def start(shared: Shared) -> None:
     global _shared  # one worker, one configuration: called before any task
     _shared = shared
     torch.set_num_threads(shared.threads)
+    threadpool_limits(shared.threads)  # BLAS in numpy and scipy: workers must not fight over the cores
     if shared.device.startswith("cuda"):  # the CPU is deterministic, and this import of the compiler takes seconds
         torch.use_deterministic_algorithms(mode=True, warn_only=True)
     if shared.memory is not None:

@@ -31,7 +31,8 @@ class Crop(NamedTuple):
     k: int = 1
 
 
-# Names, order and places are public: results refer to them. The first four of each split are the most varied.
+# Names, order and places are public: results refer to them. The first ones of each split are varied, and as rich
+# in detail on average in val as in test: weights tuned on smooth pictures would be too large for textured ones.
 TEST = (
     Crop("astronaut_face", "astronaut.png", (110, 225)),
     Crop("motorcycle_engine", "motorcycle_left.png", (330, 372)),
@@ -49,15 +50,15 @@ TEST = (
     Crop("motorcycle_chair", "motorcycle_left.png", (150, 97)),
 )
 VAL = (
-    Crop("coffee_cup", "coffee.png", (110, 350)),
-    Crop("rocket_pad", "rocket.jpg", (117, 160), 2),
-    Crop("gravel", "gravel.png", (250, 250)),
-    Crop("retina", "retina.jpg", (220, 120), 3),
     Crop("coffee_spoon", "coffee.png", (303, 345)),
-    Crop("tissue_gland", "ihc.png", (110, 110)),
-    Crop("moon", "moon.png", (100, 120)),
-    Crop("tissue_cells", "ihc.png", (380, 330)),
     Crop("hubble", "hubble_deep_field.jpg", (325, 310)),
+    Crop("gravel", "gravel.png", (250, 250)),
+    Crop("tissue_gland", "ihc.png", (110, 110)),
+    Crop("rocket_pad", "rocket.jpg", (117, 160), 2),
+    Crop("coffee_cup", "coffee.png", (110, 350)),
+    Crop("tissue_cells", "ihc.png", (380, 330)),
+    Crop("moon", "moon.png", (100, 120)),
+    Crop("retina", "retina.jpg", (220, 120), 3),
 )
 SHA256 = {
     "astronaut.png": "88431cd9653ccd539741b555fb0a46b61558b301d4110412b5bc28b5e3ea6cb5",

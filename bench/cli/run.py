@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -79,7 +80,8 @@ def _finish(finished: Finished, grid: Grid, as_json: bool) -> None:
 
         from bench.report.terminal import summary
 
-        Console().print(summary(rows))
+        # A pipe or a log has no width: 80 columns would cut the table short for nobody's sake.
+        Console(width=None if sys.stdout.isatty() else 120).print(summary(rows))
         _say(finished, grid, failed)
     if failed:
         raise typer.Exit(4)

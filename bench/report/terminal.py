@@ -28,7 +28,7 @@ def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
     for name in board.metrics:
         metric = describe(name)
         table.add_column(metric.label + ARROW[metric.better], justify="right", no_wrap=True)
-    for title in ("time", "A + Aᵀ", "failed"):
+    for title in ("time", "A+Aᵀ", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for entry in leaderboard(board, baseline=None):
         table.add_row(*_cells(entry, board.metrics), style=None)
@@ -39,10 +39,12 @@ def _cells(entry: dict[str, Any], metrics: Sequence[str]) -> list[str]:
     from rich.markup import escape
 
     mark = " (oracle)" if entry["tuning"] == "oracle" else ""
-    scores = [_score(entry["scores"][m], describe(m).digits) for m in metrics]
+    scores = [_score(entry["scores"][m], describe(m).digits, describe(m).better != "one") for m in metrics]
     failed = f"[red]{entry['failed']} of {entry['cells']}[/red]" if entry["failed"] else "0"
     return [escape(entry["solver"]) + mark, *scores, seconds(entry["seconds"]), count(entry["calls"]), failed]
 
 
-def _score(score: dict[str, Any], digits: int) -> str:
-    return f"{number(score['mean'], digits)} ± {number(score['half'], digits)}"
+def _score(score: dict[str, Any], digits: int, ranked: bool) -> str:
+    """Value and interval; a check whose target is 1 is only looked at, its interval stays in the report."""
+    half = f" ± {number(score['half'], digits)}" if ranked else ""
+    return number(score["mean"], digits) + half

@@ -1,0 +1,94 @@
+"""The U-Nets of the diffusion priors: diffusers' UNet2DModel, with a space-to-depth front for CPUs."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import torch
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+from torch import Tensor, nn
+from torch.nn.functional import pixel_shuffle, pixel_unshuffle
+
+from bench.errors import SettingError
+
+
+class UNetConfig(BaseModel):
+    """What a U-Net is built from.
+
+    Attributes:
+        channels: width of each level; every level but the last halves the sides.
+        layers: residual blocks per level.
+        attention: which levels have self-attention.
+        head_dim: channels per attention head.
+        space_to_depth: side r of the r×r pixel blocks that are folded into channels first; 1 for none.
+        image_channels: 1 for gray.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    kind: Literal["unet2d"] = "unet2d"
+    channels: tuple[int, ...] = Field(min_length=1)
+    layers: int = Field(default=1, ge=1)
+    attention: tuple[bool, ...]
+    head_dim: int = Field(default=32, ge=1)
+    space_to_depth: int = Field(default=1, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    groups: int = Field(default=32, ge=1)
+    image_channels: int = Field(default=1, ge=1)
+
+    @model_validator(mode="after")
+    def _fits(self) -> UNetConfig:
+        if len(self.attention) != len(self.channels):
+            raise ValueError(f"attention needs one entry per level: {len(self.channels)}, not {len(self.attention)}")
+        if any(c % self.groups for c in self.channels):
+            raise ValueError(f"every entry of channels must be a multiple of groups = {self.groups}")
+        return self
+
+    @property
+    def stride(self) -> int:
+        """Height and width of an image must be multiples of this."""
+        return self.space_to_depth * 2 ** (len(self.channels) - 1)
+
+
+class UNet(nn.Module):
+    """UNet2DModel between a space-to-depth fold and its inverse: (B, C, H, W), (B,) -> (B, C, H, W).
+
+    Folding 2×2 pixel blocks into channels keeps every pixel and quarters the positions that the convolutions
+    visit. Weights and activations are kept channels-last: several times faster than the default layout in
+    training on a CPU.
+    """
+
+    def __init__(self, config: UNetConfig) -> None:
+        from diffusers.models.unets.unet_2d import UNet2DModel
+
+        super().__init__()
+        self.config = config
+        folded = config.image_channels * config.space_to_depth**2
+        blocks: dict[str, Any] = {
+            "down_block_types": tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in config.attention),
+            "up_block_types": tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(config.attention)),
+        }
+        self.unet = UNet2DModel(
+            in_channels=folded,
+            out_channels=folded,
+            layers_per_block=config.layers,
+            block_out_channels=config.channels,
+            attention_head_dim=config.head_dim,
+            norm_num_groups=config.groups,
+            dropout=config.dropout,
+            **blocks,
+        )
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """The prediction at x_t (B, C, H, W) and real steps t (B,). Raises SettingError for sides off the stride."""
+        h, w = x.shape[-2:]
+        if h % self.config.stride or w % self.config.stride or not h * w:
+            raise SettingError(f"this network takes sides that are multiples of {self.config.stride}, not {h}×{w}")
+        folded = pixel_unshuffle(x, self.config.space_to_depth).contiguous(memory_format=torch.channels_last)
+        return pixel_shuffle(self.unet(folded, t).sample, self.config.space_to_depth)
+
+
+def count_parameters(network: nn.Module) -> int:
+    """Number of trainable scalars."""
+    return sum(p.numel() for p in network.parameters())

@@ -1,0 +1,42 @@
+"""Seed 000's alterations of a training image, with its strengths."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageEnhance
+
+Alteration = Literal[
+    "none", "rotate_left", "rotate_right", "flip", "gaussian", "salt_and_pepper", "brightness", "contrast"
+]
+
+
+def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.ndarray:
+    """One alteration of a gray uint8 image (H, W); the same shape and type.
+
+    Rotation by 5° about the centre (bilinear, black outside), horizontal flip, Gaussian noise of standard deviation
+    10, salt and pepper on 2 % of the pixels, brightness × 1.2, contrast × 1.3 about the mean.
+    """
+    image = Image.fromarray(np.ascontiguousarray(pixels))
+    match name:
+        case "none":
+            return pixels
+        case "rotate_left" | "rotate_right":
+            angle = 5 if name == "rotate_left" else -5
+            return np.asarray(image.rotate(angle, Image.Resampling.BILINEAR))
+        case "flip":
+            return pixels[:, ::-1]
+        case "gaussian":
+            return np.rint(pixels + 10 * rng.standard_normal(pixels.shape)).clip(0, 255).astype(np.uint8)
+        case "salt_and_pepper":
+            return _salt_and_pepper(pixels, rng)
+        case "brightness":
+            return np.asarray(ImageEnhance.Brightness(image).enhance(1.2))
+        case "contrast":
+            return np.asarray(ImageEnhance.Contrast(image).enhance(1.3))
+
+
+def _salt_and_pepper(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    u = rng.random(pixels.shape)
+    return np.where(u < 0.01, 0, np.where(u < 0.02, 255, pixels)).astype(np.uint8)

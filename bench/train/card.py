@@ -1,0 +1,50 @@
+"""The card of trained weights: what they are, where they come from, what they reach."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.networks import weights
+from bench.networks.unet import count_parameters
+
+if TYPE_CHECKING:
+    from bench.train.state import State
+
+
+def card(state: State, figures: dict[str, float]) -> dict[str, Any]:
+    """Plain data about the averaged weights of a training."""
+    recipe = state.recipe
+    return {
+        "name": recipe.name,
+        "summary": recipe.summary,
+        "network": recipe.network.model_dump(mode="json"),
+        "schedule": recipe.schedule.model_dump(),
+        "prediction": recipe.prediction,
+        "size": recipe.size,
+        "parameters": count_parameters(state.prior.network),
+        "data": list(recipe.data.credits),
+        "steps": state.step,
+        "batch": recipe.batch,
+        "hours": round(state.seconds / 3600, 2),
+        "validation": {k: round(v, 3) for k, v in figures.items()},
+        "recipe_sha256": recipe.sha,
+    }
+
+
+def encode_average(state: State, card: dict[str, Any], dtype: torch.dtype = torch.float32) -> bytes:
+    """A weights file of the moving average."""
+    return weights.encode(state.average.network.state_dict(), card, dtype)
+
+
+def export(source: Path, target: Path, extra: dict[str, Any]) -> Path:
+    """See ``bench.train.export``."""
+    from bench.train.checkpoint import write_atomically
+
+    prior = weights.load(source)
+    target.parent.mkdir(parents=True, exist_ok=True)
+    target.with_suffix(".json").unlink(missing_ok=True)
+    write_atomically(target, weights.encode(prior.network.state_dict(), {**prior.card, **extra}))
+    return weights.write_card(target)

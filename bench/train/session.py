@@ -1,0 +1,107 @@
+"""From a recipe and a folder to a training that runs: overrides, resumption, the lock on the folder."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import torch
+
+from bench.train import checkpoint, data
+from bench.train.errors import TrainingError
+from bench.train.loop import Trainer
+from bench.train.recipe import Recipe, Source, read
+from bench.train.state import State
+
+
+def run(
+    recipe: Path,
+    out: Path,
+    *,
+    resume: bool,
+    steps: int | None,
+    finish: bool,
+    device: str | None,
+    data_root: Path | None,
+    train: Path | None,
+    val: Path | None,
+) -> Path:
+    """See ``bench.train.run``."""
+    given = {k: v for k, v in {"steps": steps, "device": device}.items() if v is not None}
+    plan = with_folders(read(recipe, **given), train, val)
+    out.mkdir(parents=True, exist_ok=True)
+    with lock(out):
+        start, end = starting_point(out, plan, resume=resume, finish=finish)
+        plan = plan.model_copy(update={"steps": end})
+        place = choose_device(plan)
+        state = State.start(plan, place)
+        if start is not None:
+            state.restore(start)
+            sys.stderr.write(f"resumed {start} at step {state.step}\n")
+        root = data_root or Path()
+        if plan.compile:
+            state.prior.network.compile()  # in place: the names of the weights stay
+        resize = plan.augment.resize
+        images = data.load(plan.data.train, plan.size, root, resize=resize)
+        crops = data.centres(data.load(plan.data.val, plan.size, root, resize=resize), plan.size)
+        Trainer(state, images, crops, out, place).run()
+    return out / "best.safetensors"
+
+
+def with_folders(recipe: Recipe, train: Path | None, val: Path | None) -> Recipe:
+    """The recipe with the user's folders of images in place of its own."""
+    changes = {}
+    if train is not None:
+        changes["train"] = Source(path=str(train.resolve()), repeat=recipe.data.train.repeat)
+    if val is not None:
+        changes["val"] = Source(path=str(val.resolve()))
+    return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
+
+
+def choose_device(recipe: Recipe) -> torch.device:
+    """The recipe's device; "auto" takes a GPU when there is one. Raises TrainingError when CUDA is missing."""
+    has = torch.cuda.is_available()
+    if recipe.device == "cuda" and not has:
+        raise TrainingError("device: cuda was asked for, but there is no CUDA device here. Allowed: auto, cpu.")
+    return torch.device("cuda" if recipe.device != "cpu" and has else "cpu")
+
+
+def starting_point(out: Path, plan: Recipe, *, resume: bool, finish: bool) -> tuple[Path | None, int]:
+    """The checkpoint to start from, or None, and the step to train to.
+
+    A training whose rate has begun to decay and that is now asked for more steps goes on from ``trunk``, where
+    the rate was still constant. Raises TrainingError when the folder and what is asked do not fit.
+    """
+    last, trunk = out / "last.safetensors", out / "trunk.safetensors"
+    if finish and not (resume and plan.optimiser.end == "wsd"):
+        raise TrainingError("finish lets the rate of a training decay: it needs resume, and a recipe with end: wsd")
+    if last.exists() != resume:
+        fault = "there is nothing to resume in" if resume else "a training exists; resume it, or leave"
+        raise TrainingError(f"{fault} {out}")
+    if not resume:
+        return None, plan.steps
+    kept = checkpoint.read(last)[1]
+    planned = kept["recipe"]["steps"]
+    decaying = plan.optimiser.end == "wsd" and kept["step"] > planned - plan.optimiser.decay
+    if finish:
+        return last, planned if decaying else kept["step"] + plan.optimiser.decay
+    return (trunk if decaying and trunk.exists() and plan.steps > planned else last), plan.steps
+
+
+@contextlib.contextmanager
+def lock(out: Path) -> Iterator[None]:
+    """Hold ``out/pid`` (this process's number is in it). Raises TrainingError when another training holds it."""
+    with (out / "pid").open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            file.seek(0)
+            raise TrainingError(f"{out} is in use by process {file.read().strip()}") from error
+        file.truncate(0)
+        file.write(f"{os.getpid()}\n")
+        file.flush()
+        yield

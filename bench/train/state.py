@@ -1,0 +1,108 @@
+"""Everything that changes while a training runs, and how it is kept."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from bench.networks.prior import Prior, build
+from bench.networks.unet import count_parameters
+from bench.train import checkpoint
+from bench.train.errors import RecipeError, TrainingError
+from bench.train.objective import Balance
+from bench.train.recipe import Recipe
+
+if TYPE_CHECKING:
+    from bench.train.recipe import Optimiser
+
+#: plain data that a checkpoint carries beside the tensors
+_KEPT = ("step", "seconds", "losses")
+
+
+@dataclass
+class State:
+    """A training after ``step`` steps.
+
+    Attributes:
+        prior: network in training, with its schedule; ``average``: its exponential moving average.
+        best: highest validation figure so far (mean PSNR in dB).
+        seconds: time spent in training, over all resumptions.
+        losses: of the steps since the last validation.
+    """
+
+    recipe: Recipe
+    prior: Prior
+    average: Prior
+    optimiser: torch.optim.Optimizer
+    balance: Balance
+    step: int = 0
+    best: float = -math.inf
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+    @classmethod
+    def start(cls, recipe: Recipe, device: torch.device) -> State:
+        """Freshly initialised from the recipe's seed."""
+        torch.manual_seed(recipe.seed)
+        schedule = recipe.schedule.model_dump()
+        prior = build(recipe.network, schedule, recipe.prediction).to(device)
+        if recipe.parameters not in (None, n := count_parameters(prior)):
+            raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
+        average = build(recipe.network, schedule, recipe.prediction).to(device).requires_grad_(False).eval()
+        average.load_state_dict(prior.state_dict())
+        o = recipe.optimiser
+        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name]
+        optimiser = kind(prior.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
+        return cls(recipe, prior, average, optimiser, Balance(prior.schedule))
+
+    def save(self, path: Path) -> None:
+        """Write a checkpoint. Raises TrainingError; the file that was there is kept then."""
+        tensors = {f"model.{k}": v for k, v in self.prior.network.state_dict().items()}
+        tensors |= {f"ema.{k}": v for k, v in self.average.network.state_dict().items()}
+        tensors |= checkpoint.pack_optimiser(self.optimiser, self.prior.network)
+        tensors |= {"balance.mean": self.balance.mean, "balance.count": self.balance.count}
+        kept = {k: getattr(self, k) for k in _KEPT} | {"best": self.best if math.isfinite(self.best) else None}
+        checkpoint.write(path, tensors, {"recipe": self.recipe.model_dump(mode="json"), **kept})
+
+    def restore(self, path: Path) -> None:
+        """Take up a checkpoint of the same recipe. Raises TrainingError naming what differs."""
+        tensors, kept = checkpoint.read(path)
+        refuse_another(self.recipe, kept["recipe"], path)
+        self.prior.network.load_state_dict(checkpoint.select(tensors, "model."))
+        self.average.network.load_state_dict(checkpoint.select(tensors, "ema."))
+        checkpoint.unpack_optimiser(self.optimiser, self.prior.network, tensors)
+        self.balance.mean, self.balance.count = tensors["balance.mean"], tensors["balance.count"]
+        self.step, self.seconds, self.losses = kept["step"], kept["seconds"], kept.get("losses", [])
+        self.best = -math.inf if kept["best"] is None else kept["best"]
+
+    @torch.no_grad()
+    def update_average(self) -> None:
+        """EMA of the weights, with a shorter memory at first: (1 + n)/(10 + n) until the recipe's decay."""
+        decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
+        pairs = zip(self.average.network.parameters(), self.prior.network.parameters(), strict=True)
+        for old, new in pairs:
+            old.lerp_(new, 1 - decay)
+
+
+def refuse_another(recipe: Recipe, kept: dict[str, Any], path: Path) -> None:
+    """Raise TrainingError when the checkpoint's recipe is another one, naming the entries that differ."""
+    before, now = Recipe.model_validate(kept).identity(), recipe.identity()
+    differ = [k for k in now if now[k] != before.get(k)]
+    if differ:
+        raise TrainingError(
+            f"{path} was trained with another recipe: {', '.join(differ)} differ. Take that recipe or another folder."
+        )
+
+
+def learning_rate(o: Optimiser, step: int, steps: int) -> float:
+    """The rate of step ``step`` (from 0) out of ``steps``: warm-up, then constant or cosine, then the end."""
+    warm = min(1.0, (step + 1) / (o.warmup + 1))
+    if o.end != "wsd":
+        turn = step / steps if o.end == "cosine" else step % o.period / o.period
+        return o.lr * warm * 0.5 * (1 + math.cos(math.pi * turn))
+    into = (step - (steps - o.decay)) / o.decay
+    return o.lr * warm * (1 - math.sqrt(min(1.0, max(0.0, into))))
