@@ -7,6 +7,7 @@ import resource
 import subprocess
 import sys
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
 from bench.seeds import digest
@@ -15,8 +16,6 @@ from bench.seeds import digest
 @cache
 def environment(device: str) -> dict[str, str]:
     """What numbers may depend on besides their key (imports torch)."""
-    import numpy
-    import scipy
     import torch
 
     return {
@@ -26,8 +25,8 @@ def environment(device: str) -> dict[str, str]:
         "simd": torch.backends.cpu.get_cpu_capability(),
         "device": torch.cuda.get_device_name() if device.startswith("cuda") else device,
         "torch": str(torch.__version__),  # a plain str: unpickling a TorchVersion would import torch
-        "numpy": numpy.__version__,
-        "scipy": scipy.__version__,
+        "numpy": version("numpy"),
+        "scipy": version("scipy"),
     }
 
 

@@ -6,14 +6,16 @@ scikit-image, so that a grid can be validated and a report built from the table 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Any, Literal
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import NoiseLevel
 from bench.errors import SettingError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np  # by its arrays' methods alone: listing metrics need not import it
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class Metric:
     def loss(self, value: np.ndarray) -> np.ndarray:
         """Values on a scale where less is better: what tuning minimises and ranks sort by."""
         if self.better == "one":
-            return np.abs(value - 1)
+            return abs(value - 1)
         return -value if self.better == "higher" else value
 
 
@@ -84,8 +86,8 @@ def prepare(truth: np.ndarray, estimate: np.ndarray, border: int, clip: bool) ->
             f"border: {border} leaves nothing of an image of {H} x {W} pixels. Allowed: 0 to {(min(H, W) - 1) // 2}."
         )
     if clip:
-        estimate = np.clip(estimate, 0.0, 1.0)
-    inside = np.s_[..., border : H - border, border : W - border]
+        estimate = estimate.clip(0.0, 1.0)
+    inside = (..., slice(border, H - border), slice(border, W - border))
     return truth[inside], estimate[inside]
 
 
@@ -126,8 +128,8 @@ def evaluate(
 
 def psnr(truth: np.ndarray, estimate: np.ndarray, _: Context) -> float:
     """-10 log10 of the mean squared error; +inf for identical images: a cap would be an invented number."""
-    mse = float(np.mean((truth - estimate) ** 2))
-    return float("inf") if mse == 0 else float(-10 * np.log10(mse))
+    mse = float(((truth - estimate) ** 2).mean())
+    return float("inf") if mse == 0 else -10 * math.log10(mse)
 
 
 SSIM_WINDOW = 11  # 2 round(3.5 sigma) + 1 pixels at sigma = 1.5
@@ -170,10 +172,10 @@ def residual_chi2(_: np.ndarray, estimate: np.ndarray, context: Context) -> floa
         _log_once(f"residual_chi2 is undefined at noise {context.level}, PSF {h} x {w}, image {H} x {W}: NaN")
         return float("nan")
     Kx = blur_circular(estimate, context.psf)
-    inside = np.s_[:, h // 2 : H - h // 2, w // 2 : W - w // 2] if context.boundary == "valid" else np.s_[:]
-    Kx, y = Kx[inside], context.y[inside]
-    variance = gain * np.maximum(Kx, 0.0 if sigma > 0 else gain) + sigma**2
-    return float(np.mean((y - Kx) ** 2 / variance))
+    a, b = (h // 2, w // 2) if context.boundary == "valid" else (0, 0)
+    Kx, y = (z[:, a : H - a, b : W - b] for z in (Kx, context.y))
+    variance = gain * Kx.clip(min=0.0 if sigma > 0 else gain) + sigma**2
+    return float(((y - Kx) ** 2 / variance).mean())
 
 
 def _undefined(name: str, image: np.ndarray, smallest: int) -> None:

@@ -113,9 +113,10 @@ def find(kind: Kind, name: str, base: Path | None = None) -> Plugin:
     """
     if name.endswith(".py") or "/" in name:
         return _from_path(kind, name, base or Path.cwd())
-    for plugin in built_in(kind):
-        if plugin.name == name:
-            return plugin
+    place = folder(KINDS[kind][0])
+    for file in (place / f"{name}.py", place / name / "__init__.py") if place else ():
+        if file.is_file() and not name.startswith("_"):
+            return _must_describe(kind, name, file, f"bench.{KINDS[kind][0]}.{name}")
     for entry in entry_points(group=f"bench.{KINDS[kind][0]}", name=name):
         return _from_module(kind, name, entry.value)
     raise PluginError(f"no {kind} is called {name!r}. {did_you_mean(name, names(kind))} A path must end in .py.")

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.fft  # noqa: F401  # imported by the server that workers are forked from, not by each of them
 import torch
 from threadpoolctl import threadpool_limits
 

@@ -1,6 +1,7 @@
 """What the harness itself costs: 500 cells of a solver that does nothing, cold and again; start-up of the commands.
 
-CPU seconds of all processes together, above those of `import torch` for the cold run. Run: python benchmarks/overhead.py
+CPU seconds of all processes together, above those of `import torch` for the cold run.
+Run: python benchmarks/overhead.py
 """
 
 from __future__ import annotations

@@ -14,6 +14,6 @@ class Recorded(Operator):
 
     recorded: ClassVar[bool] = True
 
-    def psf(self, rng: np.random.Generator) -> Exposed:
+    def psf(self, rng: np.random.Generator) -> Exposed:  # noqa: ARG002  # nothing is drawn
         """Never called: the harness asks the dataset. Raises PluginError."""
         raise PluginError("recorded measurements bring their own PSF")

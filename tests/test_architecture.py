@@ -13,8 +13,12 @@ import bench
 from bench import plugins
 
 ROOTS = [Path(p) for p in bench.__path__]
-BENCH = sorted(p for p in ROOTS[0].rglob("*.py") if p.relative_to(ROOTS[0]).parts[0] not in ("solvers", "operators", "datasets"))
-PLUGINS = sorted(p for kind in ("solvers", "operators", "datasets") for p in (plugins.folder(kind) or Path()).rglob("*.py"))
+BENCH = sorted(
+    p for p in ROOTS[0].rglob("*.py") if p.relative_to(ROOTS[0]).parts[0] not in ("solvers", "operators", "datasets")
+)
+PLUGINS = sorted(
+    p for kind in ("solvers", "operators", "datasets") for p in (plugins.folder(kind) or Path()).rglob("*.py")
+)
 
 
 def imports(path: Path) -> set[str]:

@@ -77,7 +77,9 @@ def test_each_image_of_a_batch_gets_its_own_kernel() -> None:
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_a_constant_stays_constant(boundary: Boundary) -> None:
     blur = Blur(psfs(1, 7, 5), (20, 20), boundary)
-    assert torch.allclose(blur.A(torch.full((1, 1, *blur.scene_shape), 0.4, dtype=torch.float64)), torch.tensor(0.4).double())
+    assert torch.allclose(
+        blur.A(torch.full((1, 1, *blur.scene_shape), 0.4, dtype=torch.float64)), torch.tensor(0.4).double()
+    )
 
 
 def test_shifting_the_scene_shifts_a_circular_measurement() -> None:

@@ -160,7 +160,8 @@ def test_the_axes_of_psf_error_are_the_arguments_of_distort() -> None:
 def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> None:
     (tmp_path / "mine.py").write_text(
         "from dataclasses import dataclass\nfrom bench import Solver\n@dataclass(frozen=True)\n"
-        "class Mine(Solver):\n    'Mine.'\n    lam: float = 0.5\n    def solve(self, problem):\n        return problem.y\n"
+        "class Mine(Solver):\n    'Mine.'\n    lam: float = 0.5\n"
+        "    def solve(self, problem):\n        return problem.y\n"
     )
     (tmp_path / "g.yaml").write_text(VALID.replace("[blurred]", "[./mine.py: {lam: 2}]"))
     entry = grids.read(tmp_path / "g.yaml").solvers[0]
@@ -168,5 +169,5 @@ def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> 
 
 
 def test_a_file_without_a_solver_is_named() -> None:
-    with pytest.raises(plugins.PluginError, match="no public class that subclasses bench.Solver"):
+    with pytest.raises(plugins.PluginError, match=r"no public class that subclasses bench\.Solver"):
         plugins.find("solver", __file__)

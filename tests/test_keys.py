@@ -48,7 +48,8 @@ def test_comments_docstrings_and_layout_do_not_change_the_key(tmp_path: Path) ->
     path = tmp_path / "mine.py"
     path.write_text(SOLVER)
     before = key_of(path)
-    path.write_text(SOLVER.replace('"""Mine."""', '"""Mine, and well documented."""').replace("y * ", "y  *  ") + "\n# end\n")
+    changed = SOLVER.replace('"""Mine."""', '"""Mine, and well documented."""').replace("y * ", "y  *  ")
+    path.write_text(changed + "\n# end\n")
     assert key_of(path) == before
 
 
@@ -89,7 +90,9 @@ def test_keys_do_not_depend_on_labels_paths_or_execution(write_grid: Callable[..
     assert not set(cells(reseeded)) & set(plain)
 
 
-def test_the_content_of_a_psf_file_is_in_the_key_and_its_path_is_not(tmp_path: Path, write_grid: Callable[..., Path]) -> None:
+def test_the_content_of_a_psf_file_is_in_the_key_and_its_path_is_not(
+    tmp_path: Path, write_grid: Callable[..., Path]
+) -> None:
     import numpy as np
 
     def key(name: str, kernel: np.ndarray) -> str:

@@ -22,7 +22,14 @@ def exact(folder: Path) -> list[tuple[object, ...]]:
 
 def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "bench", "run", str(grid), "--out", str(out)]
-    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        preexec_fn=lambda: signal.signal(
+            signal.SIGINT, signal.SIG_DFL
+        ),  # a background shell ignores it, and so would we
+    )
 
 
 def wait_for_lines(journal: Path, n: int) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -228,3 +230,17 @@ def test_exposures_share_one_trajectory(write_grid: Write, tmp_path: Path) -> No
     shots = {s.degradation.blur.settings["T"]: s for x in planner.settings for s, _ in planner.shots(x, "test")}
     half, full = (expose(shots[T])[1].psf for T in (0.5, 1.0))
     assert (full * 10 - half * 5).min() >= -1e-12  # the first five steps are among the ten
+
+
+def test_the_process_that_plans_and_collects_never_imports_torch(write_grid: Write, tmp_path: Path) -> None:
+    code = f"""
+import sys
+from bench.cli import app
+
+if __name__ == "__main__":
+    app(["run", {str(write_grid("@copy.py"))!r}, "--out", {str(tmp_path / "out")!r}], standalone_mode=False)
+    assert "torch" not in sys.modules
+"""
+    (tmp_path / "main.py").write_text(code)
+    done = subprocess.run([sys.executable, str(tmp_path / "main.py")], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

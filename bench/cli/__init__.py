@@ -1,4 +1,5 @@
-"""The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``.
+"""The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``,
+``train``.
 
 Tables and JSON go to standard output, progress and messages to standard error. Exit codes: 0 ok, 1 regression,
 2 usage, 3 not comparable, 4 some cells failed, 130 interrupted.
@@ -12,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import deblur, degrade, listing, new, report, run, show
+from bench.cli import deblur, degrade, listing, new, report, run, show, train
 from bench.errors import BenchError, ResultError
 
 app = typer.Typer(
@@ -30,6 +31,7 @@ app.command("degrade")(degrade.command)
 app.command("list")(listing.command)
 app.command("show")(show.command)
 app.command("new")(new.command)
+app.command("train")(train.command)
 
 
 def _version(wanted: bool) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import numpy as np
 import typer
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 def command(
@@ -63,6 +65,7 @@ def _kernel(path: Path, rotate180: bool) -> np.ndarray:
 
 def _estimated(y: np.ndarray) -> float:
     """Noise std from the finest wavelet coefficients (Donoho and Johnstone 1994), smallest over the channels."""
+    import numpy as np
     from skimage.restoration import estimate_sigma
 
     return min(float(np.asarray(estimate_sigma(channel))) for channel in y)

@@ -152,9 +152,9 @@ class Recipe(_Part):
         return self
 
     def identity(self) -> dict[str, Any]:
-        """What must not change when a training is resumed: all but length, device, intervals and where data lies."""
-        free = {"summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile"}
-        kept = self.model_dump(mode="json", exclude=free)
+        """What must not change when a training is resumed: all but lengths, device, intervals and where data lies."""
+        free = ("summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile")
+        kept = self.model_dump(mode="json", exclude={**dict.fromkeys(free, True), "optimiser": {"decay"}})
         return {**kept, "repeat": self.data.train.repeat}
 
     @property

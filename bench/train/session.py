@@ -85,8 +85,10 @@ def starting_point(out: Path, plan: Recipe, *, resume: bool, finish: bool) -> tu
     if not resume:
         return None, plan.steps
     kept = checkpoint.read(last)[1]
-    planned = kept["recipe"]["steps"]
-    decaying = plan.optimiser.end == "wsd" and kept["step"] > planned - plan.optimiser.decay
+    planned, decay = kept["recipe"]["steps"], kept["recipe"]["optimiser"]["decay"]
+    decaying = plan.optimiser.end == "wsd" and kept["step"] > planned - decay
+    if decaying and finish and decay != plan.optimiser.decay:
+        raise TrainingError(f"the rate decays over {decay} steps already, not over {plan.optimiser.decay}")
     if finish:
         return last, planned if decaying else kept["step"] + plan.optimiser.decay
     return (trunk if decaying and trunk.exists() and plan.steps > planned else last), plan.steps

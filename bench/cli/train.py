@@ -1,0 +1,49 @@
+"""``bench train``: a recipe in, weights out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def command(
+    recipe: Annotated[str, typer.Argument(help="A recipe file, or the name of a shipped one such as photos_cpu.")],
+    out: Annotated[Path, typer.Option(help="Folder of checkpoints and history.")],
+    resume: Annotated[bool, typer.Option("--resume", help="Go on from the last checkpoint.")] = False,
+    finish: Annotated[
+        bool, typer.Option("--finish", help="With --resume: let the rate decay from here on, then stop.")
+    ] = False,
+    steps: Annotated[int | None, typer.Option(min=1, help="Length of the training instead of the recipe's.")] = None,
+    device: Annotated[str | None, typer.Option(help="auto, cpu or cuda instead of the recipe's.")] = None,
+    data_root: Annotated[Path | None, typer.Option(help="Folder that relative paths of images start from.")] = None,
+    train: Annotated[Path | None, typer.Option(help="Folder of training images instead of the recipe's.")] = None,
+    val: Annotated[Path | None, typer.Option(help="Folder of validation images instead of the recipe's.")] = None,
+    export: Annotated[
+        Path | None, typer.Option(help="Write the best weights there in half precision, with a card.")
+    ] = None,
+) -> None:
+    """Train a diffusion prior from a recipe; interrupted at any moment, --resume goes on bit-exactly (on a CPU)."""
+    from bench.plugins import folder
+    from bench.train import export as write
+    from bench.train import run
+
+    shipped = folder("recipes")
+    path = Path(recipe)
+    if not path.is_file() and shipped and (shipped / f"{recipe}.yaml").is_file():
+        path = shipped / f"{recipe}.yaml"
+    best = run(
+        path,
+        out,
+        resume=resume,
+        steps=steps,
+        finish=finish,
+        device=device,
+        data_root=data_root,
+        train=train,
+        val=val,
+    )
+    typer.echo(f"best  {best}")
+    if export is not None:
+        typer.echo(f"card  {write(best, export)}")
