@@ -14,7 +14,7 @@ import argparse
 import dataclasses
 import time
 from collections.abc import Callable, Iterable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -26,15 +26,17 @@ from bench.blur import Blur, Boundary
 from bench.contracts import Exposed, Image, Problem, Solver
 from bench.measure import measure
 from bench.padding import Padding, crop, pad, sides_for
+from bench.plugins import find, load
 from bench.seeds import generator
-from operators.boracchi_foi import BoracchiFoi
-from operators.poisson_gaussian import PoissonGaussian
-from solvers.deepinv_model import DeepinvModel
-from solvers.pylops_tv import PylopsTv
-from solvers.tikhonov import Tikhonov
-from solvers.tv import TV
-from solvers.tv_fista import TVFista
-from solvers.wiener import Wiener
+
+BoracchiFoi: Any = load(find("operator", "boracchi_foi"))
+PoissonGaussian: Any = load(find("noise", "poisson_gaussian"))
+DeepinvModel: Any = load(find("solver", "deepinv_model"))
+PylopsTv: Any = load(find("solver", "pylops_tv"))
+Tikhonov: Any = load(find("solver", "tikhonov"))
+TV: Any = load(find("solver", "tv"))
+TVFista: Any = load(find("solver", "tv_fista"))
+Wiener: Any = load(find("solver", "wiener"))
 
 BORDER = 16
 PADDINGS: tuple[Padding, ...] = ("none", "zero", "mean", "edge", "reflect", "blend")

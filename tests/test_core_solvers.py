@@ -1,18 +1,22 @@
 """What every classical solver must do: Wiener, Tikhonov, Richardson-Lucy, TV by ADMM, by FISTA, and with KL."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
 
 from bench.blur import Boundary
 from bench.contracts import NoiseLevel, Solver
-from solvers.richardson_lucy import RichardsonLucy
-from solvers.tikhonov import Tikhonov
-from solvers.tv import TV
-from solvers.tv_fista import TVFista
-from solvers.tv_kl import TVKL
-from solvers.wiener import Wiener
+from bench.plugins import find, load
 from tests.problems import camera, problem, psnr
+
+RichardsonLucy: Any = load(find("solver", "richardson_lucy"))
+Tikhonov: Any = load(find("solver", "tikhonov"))
+TV: Any = load(find("solver", "tv"))
+TVFista: Any = load(find("solver", "tv_fista"))
+TVKL: Any = load(find("solver", "tv_kl"))
+Wiener: Any = load(find("solver", "wiener"))
 
 SOLVERS: list[Solver] = [
     Wiener(),

@@ -1,13 +1,17 @@
 """Richardson-Lucy: maximum likelihood, multiplicatively."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from bench import SettingError
 from bench.blur import Boundary
 from bench.contracts import Problem
-from solvers.richardson_lucy import RichardsonLucy
+from bench.plugins import find, load
 from tests.problems import camera, problem, psnr
+
+RichardsonLucy: Any = load(find("solver", "richardson_lucy"))
 
 
 def test_it_conserves_the_light_of_a_circular_measurement():

@@ -1,12 +1,16 @@
 """Tikhonov regularisation of the gradient."""
 
+from typing import Any
+
 import pytest
 import torch
 
 from bench import SettingError
 from bench.differences import difference_adjoint, differences
-from solvers.tikhonov import Tikhonov
+from bench.plugins import find, load
 from tests.problems import camera, problem
+
+Tikhonov: Any = load(find("solver", "tikhonov"))
 
 
 @pytest.mark.parametrize("size", [48, 63])

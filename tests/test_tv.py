@@ -1,5 +1,7 @@
 """Total variation, by ADMM and by FISTA."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -10,9 +12,11 @@ from bench.contracts import Problem
 from bench.differences import total_variation
 from bench.optim import tv_weight
 from bench.padding import Padding, crop, pad, sides_for
-from solvers.tv import TV
-from solvers.tv_fista import TVFista
+from bench.plugins import find, load
 from tests.problems import camera, problem, psnr, shake
+
+TV: Any = load(find("solver", "tv"))
+TVFista: Any = load(find("solver", "tv_fista"))
 
 
 def objective(x: Tensor, data: Problem, lam: float) -> Tensor:

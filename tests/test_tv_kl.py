@@ -1,5 +1,7 @@
 """Total variation under the Poisson likelihood."""
 
+from typing import Any
+
 import pytest
 import torch
 from torch import Tensor
@@ -8,9 +10,11 @@ from bench import SettingError
 from bench.contracts import Problem
 from bench.differences import total_variation
 from bench.optim import noise_variance, tv_weight
-from solvers.tv import TV
-from solvers.tv_kl import TVKL
+from bench.plugins import find, load
 from tests.problems import camera, problem, psnr
+
+TV: Any = load(find("solver", "tv"))
+TVKL: Any = load(find("solver", "tv_kl"))
 
 
 def objective(x: Tensor, data: Problem, lam: float) -> float:

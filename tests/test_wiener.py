@@ -1,5 +1,7 @@
 """The Wiener filter and the prior spectra that it stands on."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -9,9 +11,11 @@ from torch import Tensor
 from bench import SettingError
 from bench.blur import Blur
 from bench.contracts import NoiseLevel, Problem
+from bench.plugins import find, load
 from bench.spectra import inverse_prior, prior_scale
-from solvers.wiener import Wiener
 from tests.problems import camera, problem, psnr, shake
+
+Wiener: Any = load(find("solver", "wiener"))
 
 SIGMA = 0.02
 
