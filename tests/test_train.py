@@ -120,6 +120,36 @@ def test_finish_lets_the_rate_decay_from_the_last_checkpoint_on(recipe, tmp_path
     assert checkpoint.read(tmp_path / "a/trunk.safetensors")[1]["step"] == 6
 
 
+def test_the_decay_may_change_until_it_has_begun(recipe, tmp_path, root):
+    shorter = write_recipe(tmp_path / "shorter.yaml", optimiser=TINY["optimiser"] | {"decay": 2})
+    with asked_to_stop(signal.SIGTERM, after=6):
+        run(recipe, tmp_path / "a", root)
+    with asked_to_stop(signal.SIGTERM, after=7):
+        run(shorter, tmp_path / "a", root, resume=True, finish=True)
+    kept = checkpoint.read(tmp_path / "a/last.safetensors")[1]
+    assert (kept["step"], kept["recipe"]["steps"]) == (7, 8)
+    with pytest.raises(TrainingError, match="decays over 2 steps already, not over 4"):
+        run(recipe, tmp_path / "a", root, resume=True, finish=True)
+
+
+def test_a_training_may_start_from_the_weights_of_another(recipe, tmp_path, root):
+    run(recipe, tmp_path / "a", root)
+    bench.train.export(tmp_path / "a/best.safetensors", tmp_path / "first.safetensors")
+    after = write_recipe(tmp_path / "after.yaml", init=str(tmp_path / "first.safetensors"))
+    begun = State.start(read(after), torch.device("cpu")).prior.state_dict()
+    first = weights.load(tmp_path / "first.safetensors").state_dict()
+    assert all(torch.equal(begun[k], first[k]) for k in first)
+
+
+def test_weights_of_another_network_are_no_start(recipe, tmp_path, root):
+    run(recipe, tmp_path / "a", root)
+    bench.train.export(tmp_path / "a/best.safetensors", tmp_path / "first.safetensors")
+    network = TINY["network"] | {"channels": [8, 16]}
+    after = write_recipe(tmp_path / "after.yaml", init=str(tmp_path / "first.safetensors"), network=network)
+    with pytest.raises(RecipeError, match="another network"):
+        State.start(read(after), torch.device("cpu"))
+
+
 def test_resuming_with_another_recipe_is_refused_and_names_what_differs(recipe, tmp_path, root):
     run(recipe, tmp_path / "a", root, steps=2)
     other = write_recipe(tmp_path / "other.yaml", batch=5, ema=0.9)

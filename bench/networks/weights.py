@@ -13,7 +13,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench.errors import BenchError
+from bench import plugins
+from bench.errors import BenchError, did_you_mean
 from bench.networks.prior import NetworkConfig, Prior, build
 
 FORMAT = "deblur-bench prior 1"
@@ -40,6 +41,20 @@ def write_card(path: Path) -> Path:
 def sha256(path: Path) -> str:
     """sha256 (hex) of a file."""
     return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def find(name: str) -> Path:
+    """The weights file that ``name`` means: a path ending in .safetensors, or shipped weights. Raises WeightsError."""
+    if name.endswith(".safetensors"):
+        path = Path(name).expanduser()
+        if path.is_file():
+            return path.resolve()
+        raise WeightsError(f"there is no weights file {name}")
+    place = plugins.folder("weights")
+    shipped = {p.stem: p for p in sorted(place.glob("*.safetensors"))} if place else {}
+    if name in shipped:
+        return shipped[name]
+    raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")
 
 
 def load(path: Path) -> Prior:

@@ -118,6 +118,7 @@ class Validation(_Part):
 class Recipe(_Part):
     """Everything that determines a training, apart from where the images lie.
 
+    ``init``: shipped weights, or a .safetensors file of ours, to start from (same network) in place of random ones.
     ``parameters``: how many the network must have, where that is known from elsewhere. ``compile``: torch.compile.
     """
 
@@ -127,6 +128,7 @@ class Recipe(_Part):
     size: int = Field(ge=8)
     network: NetworkConfig
     parameters: int | None = None
+    init: str | None = None
     prediction: Literal["epsilon", "v"] = "epsilon"
     schedule: ScheduleConfig = ScheduleConfig()
     noise: NoiseConfig = NoiseConfig()

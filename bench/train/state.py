@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from bench.networks import weights
 from bench.networks.prior import Prior, build
 from bench.networks.unet import count_parameters
 from bench.train import checkpoint
@@ -52,6 +53,8 @@ class State:
         prior = build(recipe.network, schedule, recipe.prediction).to(device)
         if recipe.parameters not in (None, n := count_parameters(prior)):
             raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
+        if recipe.init is not None:
+            _take(prior, recipe)
         average = build(recipe.network, schedule, recipe.prediction).to(device).requires_grad_(False).eval()
         average.load_state_dict(prior.state_dict())
         o = recipe.optimiser
@@ -86,6 +89,15 @@ class State:
         pairs = zip(self.average.network.parameters(), self.prior.network.parameters(), strict=True)
         for old, new in pairs:
             old.lerp_(new, 1 - decay)
+
+
+def _take(prior: Prior, recipe: Recipe) -> None:
+    """Copy the weights that the recipe starts from. Raises RecipeError when they are of another network."""
+    assert recipe.init is not None
+    given = weights.load(weights.find(recipe.init))
+    if (given.network.config, given.prediction) != (recipe.network, recipe.prediction):
+        raise RecipeError(f"recipe {recipe.name}: init {recipe.init!r} holds another network or prediction")
+    prior.network.load_state_dict(given.network.state_dict())
 
 
 def refuse_another(recipe: Recipe, kept: dict[str, Any], path: Path) -> None:
