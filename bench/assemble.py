@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +11,9 @@ import torch
 from bench.blur import Blur, Boundary
 from bench.contracts import Cost, NoiseLevel, Problem
 from bench.measure import Measurement
+
+if TYPE_CHECKING:
+    from bench.diffusion.denoiser import Denoiser
 
 
 def assemble(
@@ -22,6 +26,7 @@ def assemble(
     told_psf: Sequence[np.ndarray] | None = None,
     sigma_factor: float = 1.0,
     blind: bool = False,
+    prior: Callable[[Cost], Denoiser] | None = None,
 ) -> Problem:
     """Stack measurements into a Problem.
 
@@ -31,6 +36,7 @@ def assemble(
         told_psf: the PSFs to tell the solver instead of the true ones (mismatch experiments).
         sigma_factor: the noise standard deviation told to the solver, over the true one.
         blind: hide PSF and noise level.
+        prior: makes the denoiser that counts in a Cost, for solvers that need one.
     """
 
     def stacked(arrays: Sequence[object]) -> torch.Tensor:
@@ -50,4 +56,5 @@ def assemble(
         noise=NoiseLevel(gain, sigma),
         rng=tuple(rngs),
         cost=cost,
+        prior=None if prior is None else prior(cost),
     )

@@ -123,6 +123,7 @@ class Cell:
             "solver": self.label,
             "solver_name": self.solver.name,
             "solver_settings": canonical(self.solver.settings),
+            "weights_sha": self.parts.get("weights"),
             "family": flags.get("family", "variational"),
             "blind": bool(flags.get("blind", False)),
             "stochastic": bool(flags.get("stochastic", False)),

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.blur import Blur
+    from bench.diffusion.denoiser import Denoiser
 
 
 def tunable(default: float, *, low: float, high: float, n: int = 7, log: bool = True) -> Any:
@@ -166,6 +167,7 @@ class Problem:
         noise: the noise level as told to the solver, tensors of shape (B,); None for blind solvers.
         rng: one numpy generator per image; the only randomness a solver may use.
         cost: counts calls; ``cost.watch(net)`` for a network of your own.
+        prior: trained denoiser of a solver that declares ``needs_prior``; counts its calls. None for the others.
     """
 
     y: Tensor
@@ -173,6 +175,7 @@ class Problem:
     noise: NoiseLevel | None
     rng: tuple[np.random.Generator, ...]
     cost: Cost = field(default_factory=Cost)
+    prior: Denoiser | None = None
 
     @property
     def psf(self) -> Tensor:
@@ -192,6 +195,13 @@ class Problem:
         if self.noise is None:
             raise AttributeError("this Problem has no noise level: the solver declares blind = True")
         return self.noise
+
+    @property
+    def known_prior(self) -> Denoiser:
+        """``prior``, for solvers that declare ``needs_prior``."""
+        if self.prior is None:
+            raise AttributeError("this Problem has no prior: the solver must declare needs_prior = True")
+        return self.prior
 
     @cached_property
     def physics(self) -> LinearPhysics:
@@ -224,13 +234,15 @@ class Solver:
 
     Attributes:
         blind: sees neither PSF nor noise level.
-        stochastic: draws from ``problem.rng``.
+        stochastic: draws from ``problem.rng``: each run is another sample.
+        needs_prior: gets ``problem.prior``, the trained denoiser that its setting ``weights`` names.
         reference: paper, with the equation where it helps.
         family: "reference", "filter", "variational", "library", "diffusion" or "network"; the report groups by it.
     """
 
     blind: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
+    needs_prior: ClassVar[bool] = False
     reference: ClassVar[str] = ""
     family: ClassVar[str] = "variational"
 

@@ -6,6 +6,7 @@ BenchError
 ├── PluginError    a solver, operator or dataset that cannot be found or loaded
 ├── DataError      images: missing, corrupt, too small
 ├── PsfError       a kernel: does not fit, does not sum to one, cannot be read
+├── WeightsError   trained weights: missing, corrupt, not what their card says
 ├── SolverError    what a solver returned cannot be used (shape, dtype, NaN)
 └── ResultError    results that cannot be read or must not be compared
 """
@@ -36,6 +37,10 @@ class DataError(BenchError):
 
 class PsfError(BenchError):
     """A point spread function does not fit its support, or cannot be read."""
+
+
+class WeightsError(BenchError):
+    """Weights are missing, corrupt, or not what their card says."""
 
 
 class SolverError(BenchError):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -22,10 +23,16 @@ _HARNESS = ("bench.measure", "bench.assemble", "bench.worker", "bench.metrics", 
 _SILENT = {"bench", "bench.errors", "bench.plugins", "bench.settings"}
 
 
+#: What runs trained weights: part of the solvers that use it, not of the harness that hands it to them.
+_PRIORS = "bench.priors"
+
+
 @cache
 def code_digest(plugin: Plugin) -> str:
     """sha256 over the plug-in's normalised source and that of the first-party modules it imports, transitively."""
     files = {plugin.path}
+    if plugin.flags.get("needs_prior") and (priors := _file(_PRIORS)):
+        files.add(priors)
     if plugin.path.name == "__init__.py":
         files |= set(plugin.path.parent.rglob("*.py"))
     return _digest(_closure(files))
@@ -34,7 +41,7 @@ def code_digest(plugin: Plugin) -> str:
 @cache
 def harness_digest() -> str:
     """sha256 over the normalised source of what measures and scores."""
-    return _digest(_closure({f for m in _HARNESS if (f := _file(m))}))
+    return _digest(_closure({f for m in _HARNESS if (f := _file(m))}, without=_PRIORS))
 
 
 def _digest(files: set[Path]) -> str:
@@ -42,12 +49,12 @@ def _digest(files: set[Path]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
-def _closure(files: set[Path]) -> set[Path]:
+def _closure(files: set[Path], without: str | None = None) -> set[Path]:
     todo, seen = list(files), set(files)
     while todo:
         for module in _imports(todo.pop()):
             file = _file(module)
-            if file is not None and file not in seen:
+            if file is not None and file not in seen and module != without:
                 seen.add(file)
                 todo.append(file)
     return seen
@@ -68,7 +75,7 @@ def _normalised(file: Path) -> str:
 @cache
 def _imports(file: Path) -> frozenset[str]:
     found: set[str] = set()
-    for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in _running(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             found |= {a.name for a in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
@@ -77,6 +84,14 @@ def _imports(file: Path) -> frozenset[str]:
                 found.add("bench.contracts")
             found |= {node.module} | {f"{node.module}.{a.name}" for a in node.names}
     return frozenset(m for m in found if m.split(".")[0] == "bench" and m not in _SILENT)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """Every node but those under ``if TYPE_CHECKING``: what is imported there changes no number."""
+    for child in ast.iter_child_nodes(node):
+        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
+            yield child
+            yield from _running(child)
 
 
 @cache

@@ -17,6 +17,8 @@ from bench.index import ImageIndex, Indexed
 from bench.keys import code_digest, harness_digest
 from bench.seeds import digest
 from bench.variants import Variant
+from bench.weights_file import find as find_weights
+from bench.weights_file import sha256
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,9 @@ class Planner:
             "harness code": harness_digest()[:16],
             "protocol": digest([self._protocol, self.grid.metrics])[:16],
         }
+        if "weights" in solver.settings:
+            parts["weights"] = sha256(find_weights(solver.settings["weights"]))
+            parts["solver settings"] = digest({**solver.settings, "weights": None})[:16]
         for setting in settings:
             told = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for shot, keep in self.shots(setting, "val" if phase == "val" else "test"):

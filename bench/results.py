@@ -23,6 +23,7 @@ COLUMNS = {
     "solver": "string",
     "solver_name": "string",
     "solver_settings": "string",
+    "weights_sha": "string",
     "family": "string",
     "blind": "bool",
     "stochastic": "bool",

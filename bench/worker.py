@@ -6,12 +6,12 @@ import os
 import resource
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -26,6 +26,9 @@ from bench.environment import env_id, environment, peak_mb, reset_peak
 from bench.errors import SolverError
 from bench.kept import keep_picture
 from bench.measure import Measurement, array_sha
+
+if TYPE_CHECKING:
+    from bench.diffusion.denoiser import Denoiser
 
 #: A first solve that took less is repeated, so that the time reported is that of a warm call.
 WARM_BELOW = 1.0
@@ -122,7 +125,15 @@ def _problem(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot]) -> P
         told_psf=[s.told for s in shots],
         sigma_factor=cells[0].shot.degradation.sigma_factor,
         blind=solver.blind,
+        prior=_prior(cells[0]) if solver.needs_prior else None,
     )
+
+
+def _prior(cell: Cell) -> Callable[[Cost], Denoiser]:
+    from bench.priors import denoiser
+
+    dtype = getattr(torch, cell.protocol["dtype"])
+    return partial(denoiser, cell.solver.settings["weights"], dtype, _shared.device)
 
 
 def _check_estimate(x: object, problem: Problem) -> None:

@@ -11,6 +11,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from bench.diffusion.schedule import Schedule
 from bench.errors import SettingError
+from bench.errors import WeightsError
 from bench.networks import weights
 from bench.networks.prior import Prior, build, scalar
 from bench.networks.seed003 import Seed003Config, SelfAttention
@@ -158,7 +159,7 @@ def test_the_card_beside_the_weights_repeats_the_header_and_seals_the_file(tiny:
     assert card["prediction"] == "v"
     assert weights.load(path).card["schedule"] == LINEAR
     path.write_bytes(weights.encode({k: v + 1 for k, v in tiny.network.state_dict().items()}, tiny.card))
-    with pytest.raises(weights.WeightsError, match="sha256 differs"):
+    with pytest.raises(WeightsError, match="sha256 differs"):
         weights.load(path)
 
 
@@ -167,5 +168,5 @@ def test_a_file_that_is_no_weights_is_refused_by_name(tmp_path: Path, content: b
     path = tmp_path / "w.safetensors"
     if content is not None:
         path.write_bytes(content)
-    with pytest.raises(weights.WeightsError, match=r"w\.safetensors"):
+    with pytest.raises(WeightsError, match=r"w\.safetensors"):
         weights.load(path)

@@ -26,8 +26,7 @@ def command(
 ) -> None:
     """Train a diffusion prior from a recipe; interrupted at any moment, --resume goes on bit-exactly (on a CPU)."""
     from bench.plugins import folder
-    from bench.train import export as write
-    from bench.train import run
+    from bench.train import export_calibrated, run
 
     shipped = folder("recipes")
     path = Path(recipe)
@@ -46,4 +45,4 @@ def command(
     )
     typer.echo(f"best  {best}")
     if export is not None:
-        typer.echo(f"card  {write(best, export)}")
+        typer.echo(f"card  {export_calibrated(best, export, path, data_root=data_root, train=train)}")

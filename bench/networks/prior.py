@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
 
+from bench.diffusion.calibration import ErrorPower
 from bench.diffusion.schedule import Schedule
+from bench.errors import BenchError
 from bench.networks.seed003 import Seed003Config, Seed003UNet
 from bench.networks.unet import UNet, UNetConfig
 
@@ -41,6 +44,24 @@ class Prior(nn.Module):
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
         return self.network.config.stride if isinstance(self.network, UNet | Seed003UNet) else 1
+
+    @cached_property
+    def _error(self) -> ErrorPower:
+        if "calibration" not in self.card:
+            raise BenchError(
+                "these weights have no calibration: the power spectrum of their error was never measured. "
+                "`bench train RECIPE --out FOLDER --resume --export FILE` measures it."
+            )
+        return ErrorPower.of(self.card["calibration"])
+
+    @property
+    def mean(self) -> float:
+        """Mean intensity of the training images, in [-1, 1]."""
+        return self._error.mean
+
+    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
+        """C(f) = E|F(x_0 - E[x_0 | x_t])|² / (H W) at s/a = sigma, (H, W // 2 + 1), measured on training images."""
+        return self._error(sigma, shape, like)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """The network's raw prediction, (B, C, H, W), at x_t and real steps t (B,) in [0, N - 1]."""

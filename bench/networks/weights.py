@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -13,15 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from bench import plugins
-from bench.errors import BenchError, did_you_mean
+from bench.errors import WeightsError
 from bench.networks.prior import NetworkConfig, Prior, build
+from bench.weights_file import sha256
 
 FORMAT = "deblur-bench prior 1"
-
-
-class WeightsError(BenchError):
-    """Weights that are missing, corrupt, or not what their card says."""
 
 
 def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype = torch.float16) -> bytes:
@@ -36,25 +31,6 @@ def write_card(path: Path) -> Path:
     card_path = path.with_suffix(".json")
     card_path.write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n", encoding="utf-8")
     return card_path
-
-
-def sha256(path: Path) -> str:
-    """sha256 (hex) of a file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()
-
-
-def find(name: str) -> Path:
-    """The weights file that ``name`` means: a path ending in .safetensors, or shipped weights. Raises WeightsError."""
-    if name.endswith(".safetensors"):
-        path = Path(name).expanduser()
-        if path.is_file():
-            return path.resolve()
-        raise WeightsError(f"there is no weights file {name}")
-    place = plugins.folder("weights")
-    shipped = {p.stem: p for p in sorted(place.glob("*.safetensors"))} if place else {}
-    if name in shipped:
-        return shipped[name]
-    raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")
 
 
 def load(path: Path) -> Prior:

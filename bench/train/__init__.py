@@ -61,3 +61,17 @@ def export(source: Path, target: Path, extra: dict[str, Any] | None = None) -> P
     from bench.train.card import export
 
     return export(source, target, extra or {})
+
+
+def export_calibrated(
+    source: Path, target: Path, recipe: Path, *, data_root: Path | None = None, train: Path | None = None
+) -> Path:
+    """``export``, with the denoiser's error measured on the recipe's training images (see ``bench.diffusion``)."""
+    from pathlib import Path
+
+    from bench.train.calibrate import calibration
+    from bench.train.recipe import read
+    from bench.train.session import with_folders
+
+    plan = with_folders(read(recipe), train, None)
+    return export(source, target, {"calibration": calibration(source, plan, data_root or Path())})

@@ -16,6 +16,7 @@ from bench.train import checkpoint
 from bench.train.errors import RecipeError, TrainingError
 from bench.train.objective import Balance
 from bench.train.recipe import Recipe
+from bench.weights_file import find
 
 if TYPE_CHECKING:
     from bench.train.recipe import Optimiser
@@ -94,7 +95,7 @@ class State:
 def _take(prior: Prior, recipe: Recipe) -> None:
     """Copy the weights that the recipe starts from. Raises RecipeError when they are of another network."""
     assert recipe.init is not None
-    given = weights.load(weights.find(recipe.init))
+    given = weights.load(find(recipe.init))
     if (given.network.config, given.prediction) != (recipe.network, recipe.prediction):
         raise RecipeError(f"recipe {recipe.name}: init {recipe.init!r} holds another network or prediction")
     prior.network.load_state_dict(given.network.state_dict())

@@ -1,0 +1,118 @@
+"""How wrong a denoiser is: the mean power spectrum of its error, by noise level and spatial frequency.
+
+A sampler that trusts its denoiser too much fits noise, one that trusts it too little ignores the prior. For the
+exact denoiser of a stationary Gaussian prior S the error has the spectrum S σ² / (S + σ²); for a trained network
+it is measured, once, on training images, and travels on the card of the weights.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+from typing import Any
+
+import torch
+from torch import Tensor
+
+#: σ = s/a at which the error is measured, in [-1, 1] units; the last stands for infinity.
+SIGMAS = tuple(0.005 * 2**k for k in range(14))
+#: Edges of the rings of spatial frequency, in cycles per pixel.
+EDGES = (0.0, *(0.5 * 2 ** (-k / 2) for k in range(10, -1, -1)), 0.72)
+
+
+@dataclass(frozen=True)
+class ErrorPower:
+    """The table C(σ, |f|), read with interpolation in log σ, log |f| and log C.
+
+    Attributes:
+        sigmas: increasing.
+        frequencies: mean |f| of each ring, cycles per pixel, increasing.
+        power: one row per sigma; white noise of variance v has the power v.
+        mean: mean intensity of the images, in [-1, 1].
+    """
+
+    sigmas: tuple[float, ...]
+    frequencies: tuple[float, ...]
+    power: tuple[tuple[float, ...], ...]
+    mean: float
+
+    @classmethod
+    def of(cls, card: dict[str, Any]) -> ErrorPower:
+        """From the entry of a card."""
+        rows = tuple(tuple(float(v) for v in row) for row in card["power"])
+        return cls(tuple(card["sigmas"]), tuple(card["frequencies"]), rows, float(card["mean"]))
+
+    def card(self) -> dict[str, Any]:
+        """Plain data, to four digits."""
+        power = [[float(f"{v:.4g}") for v in row] for row in self.power]
+        return {
+            "sigmas": list(self.sigmas),
+            "frequencies": [round(f, 5) for f in self.frequencies],
+            "power": power,
+            "mean": round(self.mean, 4),
+        }
+
+    @cached_property
+    def _log_power(self) -> Tensor:
+        return torch.tensor(self.power, dtype=torch.float64).log()
+
+    def __call__(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
+        """C on a grid of ``shape``: rfft2 layout (H, W // 2 + 1), dtype and device of ``like``."""
+        log_sigmas = torch.tensor(self.sigmas, dtype=torch.float64).log()
+        at = torch.tensor(max(sigma, 1e-12), dtype=torch.float64).log()
+        row = _interpolate(log_sigmas, self._log_power, at.clamp(log_sigmas[0], log_sigmas[-1]).view(1))[0]
+        # Below the lowest level the error cannot exceed the noise: C <= σ², which binds long before.
+        rings = torch.tensor(self.frequencies, dtype=torch.float64).log()
+        f = torch.hypot(torch.fft.fftfreq(shape[0])[:, None].double(), torch.fft.rfftfreq(shape[1])[None].double())
+        wanted = f.clamp(self.frequencies[0], self.frequencies[-1]).log()
+        values = _interpolate(rings, row[:, None], wanted.flatten())[:, 0].view(f.shape).exp()
+        return (values.clamp(max=sigma**2) if math.isfinite(sigma) else values).to(like)
+
+
+def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0) -> ErrorPower:
+    """The table of a denoiser.
+
+    Args:
+        x: clean images (n, 1, H, W) in [-1, 1], that the denoiser was trained on.
+        denoise: (y, sigma) -> estimates of x from y = x + sigma n.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    window, rings = _hann(x.shape[-2], x.shape[-1]), _rings(x.shape[-2], x.shape[-1])
+    mean = float(x.mean())
+
+    def power(error: Tensor) -> tuple[float, ...]:
+        spectrum = (torch.fft.rfft2(error.double() * window).abs() ** 2).mean((0, 1)) / (window**2).sum()
+        return tuple(float(spectrum[ring].mean()) for ring in rings)
+
+    rows = []
+    for sigma in SIGMAS[:-1]:
+        noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
+        rows.append(power(x - denoise(x + sigma * noise, sigma)))
+    rows.append(power(x - mean))
+    f = _frequency(x.shape[-2], x.shape[-1])
+    return ErrorPower(SIGMAS, tuple(float(f[ring].mean()) for ring in rings), tuple(rows), mean)
+
+
+def _hann(H: int, W: int) -> Tensor:
+    v, h = (torch.hann_window(n + 2, periodic=False, dtype=torch.float64)[1:-1] for n in (H, W))
+    return v[:, None] * h
+
+
+def _frequency(H: int, W: int) -> Tensor:
+    return torch.hypot(torch.fft.fftfreq(H, dtype=torch.float64)[:, None], torch.fft.rfftfreq(W, dtype=torch.float64))
+
+
+def _rings(H: int, W: int) -> list[Tensor]:
+    f = _frequency(H, W)
+    masks = [(f > low) & (f <= high) for low, high in pairwise(EDGES)]
+    return [m for m in masks if m.any()]
+
+
+def _interpolate(knots: Tensor, values: Tensor, at: Tensor) -> Tensor:
+    """Piecewise linear: values (k, m) at knots (k,) -> (n, m) at ``at`` (n,), within the knots' range."""
+    low = (torch.searchsorted(knots, at.contiguous(), right=True) - 1).clamp(0, len(knots) - 2)
+    part = (at - knots[low]) / (knots[low + 1] - knots[low])
+    return torch.lerp(values[low], values[low + 1], part[:, None])

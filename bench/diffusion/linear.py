@@ -1,0 +1,50 @@
+"""Conjugate gradients for the data steps of samplers, each image on its own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from bench.optim import image_sums
+
+#: A residual of this, relative to the right-hand side, moves the estimate by less than the prior is sure of.
+TOLERANCE = 1e-3
+
+
+def conjugate_gradients(
+    system: Callable[[Tensor], Tensor],
+    b: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+    start: Tensor | None = None,
+    *,
+    tolerance: float = TOLERANCE,
+    most: int = 50,
+) -> Tensor:
+    """x of system(x) = b for symmetric positive definite maps (Hestenes & Stiefel 1952, preconditioned).
+
+    An image stops when its residual has fallen to ``tolerance`` of its right-hand side, whatever its neighbours do.
+
+    Args:
+        system, precondition: linear maps (n, 1, H, W) -> (n, 1, H, W); the second near the first's inverse.
+        b: right-hand sides.
+        start: first guess; zero by default.
+        most: iterations at most.
+    """
+    x = torch.zeros_like(b) if start is None else start
+    r = b if start is None else b - system(x)
+    limit = tolerance**2 * image_sums(b**2)
+    z = precondition(r)
+    p, rz = z, image_sums(r * z)
+    for _ in range(most):
+        going = image_sums(r**2) > limit
+        if not bool(going.any()):
+            break
+        Sp = system(p)
+        alpha = torch.where(going, rz / image_sums(p * Sp).clamp(min=torch.finfo(b.dtype).tiny), 0).view(-1, 1, 1, 1)
+        x, r = x + alpha * p, r - alpha * Sp
+        z = precondition(r)
+        rz, before = image_sums(r * z), rz
+        p = z + (rz / before.clamp(min=torch.finfo(b.dtype).tiny)).view(-1, 1, 1, 1) * p
+    return x

@@ -1,0 +1,60 @@
+"""Plug-and-play half-quadratic splitting with the diffusion prior as denoiser (DPIR's scheme)."""
+
+import math
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import Problem, SettingError, Solver, tunable
+from bench.diffusion.levels import at_sigma
+from bench.diffusion.task import Task
+
+#: σ of the first denoising, in [-1, 1] units: DPIR's 49 grey levels of 255.
+FIRST = 2 * 49 / 255
+
+
+@dataclass(frozen=True)
+class PnpHqs(Solver):
+    """Plug-and-play half-quadratic splitting (DPIR) with the same network as the samplers; a point estimate."""
+
+    #: network evaluations
+    steps: int = 8
+    #: weight of the prior in the data step, α_k = λ σ_y² / σ_k²
+    lam: float = tunable(0.23, low=0.03, high=1.8, n=7)
+    #: last σ of the denoiser over that of the measurement's noise
+    last: float = 1.0
+    #: noise variance of each pixel, or that of the mean intensity
+    photons: Literal["pixel", "mean"] = "pixel"
+    #: trained prior: a shipped name or a .safetensors file
+    weights: str = "photos"
+
+    needs_prior: ClassVar[bool] = True
+    family: ClassVar[str] = "diffusion"
+    reference: ClassVar[str] = "Zhang, Li, Zuo, Zhang, Van Gool & Timofte 2021, TPAMI, Algorithm 1 (DPIR)"
+
+    def __post_init__(self) -> None:
+        if self.lam <= 0 or self.last <= 0 or self.steps < 1:
+            raise SettingError(
+                f"pnp_hqs: lam, last and steps must be positive, got {self.lam}, {self.last} and {self.steps}"
+            )
+
+    def solve(self, problem: Problem) -> Tensor:
+        """x_k = prox of the data at z_{k-1} (eq. 6a), z_k = denoiser of level σ_k at x_k (eq. 6b)."""
+        task = Task(problem, self.photons)
+        z, multiplier = task.wiener(), None
+        last = [min(self.last * float(s), FIRST) for s in task.sigma]
+        for k in range(self.steps):
+            part = k / max(1, self.steps - 1)
+            sigmas = [math.exp((1 - part) * math.log(FIRST) + part * math.log(s)) for s in last]
+            C = z.new_tensor([s**2 / self.lam for s in sigmas]).view(-1, 1, 1, 1)
+            shift, multiplier = task.shift(task.y - task.A(z), C, multiplier)
+            x = z + shift
+            z = torch.cat([self._denoised(task, xi[None], s) for xi, s in zip(x, sigmas, strict=True)])
+        return task.estimate(z)
+
+    @staticmethod
+    def _denoised(task: Task, x: Tensor, sigma: float) -> Tensor:
+        level = at_sigma(task.prior.schedule, sigma)
+        return task.x0(level.a * x, level)
