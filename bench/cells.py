@@ -82,6 +82,7 @@ class Cell:
         label: the solver's name in tables; not in the key.
         candidate: the tuned settings that it tries (val, oracle) or uses (test).
         tuning: how the candidate of a test cell was chosen.
+        samples: how many posterior samples a stochastic solver draws.
         keep: whether the estimate is kept for the report.
     """
 
@@ -95,6 +96,7 @@ class Cell:
     metrics: tuple[str, ...]
     candidate: dict[str, Any] | None = field(hash=False, default=None)
     tuning: Literal["val", "oracle"] | None = None
+    samples: int = 1
     keep: bool = False
 
     @property
@@ -127,6 +129,7 @@ class Cell:
             "family": flags.get("family", "variational"),
             "blind": bool(flags.get("blind", False)),
             "stochastic": bool(flags.get("stochastic", False)),
+            "samples": self.samples,
             "tuned": None if self.tuning is None else canonical(self.candidate),
             "tuning": self.tuning,
             "candidate": None if self.candidate is None else canonical(self.candidate),

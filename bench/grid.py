@@ -13,7 +13,7 @@ from bench.candidates import Tuning, tuning_of
 from bench.errors import BenchError, GridError, SettingError, did_you_mean
 from bench.expressions import Expression
 from bench.located import Located
-from bench.metrics import METRICS
+from bench.metrics import METRICS, with_posterior
 from bench.settings import describe, resolve
 from bench.variants import Variant, expand
 
@@ -51,6 +51,7 @@ class TuneSection(_Section):
     """How ``tune:`` of a solver searches."""
 
     metric: str = "psnr"
+    samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
     per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
     budget: int = Field(default=12, ge=1)  #: candidates per solver and group
 
@@ -99,6 +100,7 @@ class Grid:
     solvers: tuple[SolverEntry, ...]
     exclude: tuple[Expression, ...]
     repetitions: int
+    samples: int
     tune: TuneSection
     metrics: tuple[str, ...]
     protocol: Protocol
@@ -109,7 +111,7 @@ class Grid:
 
 _KEYS = (
     "name", "seed", "data", "blur", "noise", "psf_error", "sigma_factor", "solvers", "exclude", "repetitions",
-    "tune", "metrics", "protocol", "run",
+    "samples", "tune", "metrics", "protocol", "run",
 )  # fmt: skip
 
 
@@ -138,11 +140,12 @@ def parse(doc: Located, base: Path) -> Grid:
         if key not in ("test", "val"):
             raise doc.error(f"unknown key {key!r} in data. {did_you_mean(key, ['test', 'val'])}", "data", key)
     tune = top.section("tune", TuneSection)
-    metrics = top.metrics(("psnr", "ssim"))
+    metrics, samples = top.metrics(("psnr", "ssim")), top.number("samples", 1, 1)
     if tune.metric not in METRICS:
         raise doc.error(
             f"no metric is called {tune.metric!r}. {did_you_mean(tune.metric, METRICS)}", "tune", "metric"
         )
+    metrics = metrics if tune.metric in metrics else (*metrics, tune.metric)
     grid = Grid(
         name=top.name(),
         seed=top.number("seed", 0, 0),
@@ -155,8 +158,9 @@ def parse(doc: Located, base: Path) -> Grid:
         solvers=tuple(top.solvers(tune)),
         exclude=top.expressions("exclude"),
         repetitions=top.number("repetitions", 1, 1),
+        samples=samples,
         tune=tune,
-        metrics=metrics if tune.metric in metrics else (*metrics, tune.metric),
+        metrics=with_posterior(metrics) if samples > 1 else metrics,
         protocol=top.section("protocol", Protocol),
         run=top.section("run", Execution),
         text=doc.text,

@@ -12,11 +12,21 @@ from bench.atomic import replacing, write_text
 from bench.cells import Cell
 from bench.measure import Measurement
 
+#: Samples of a stochastic solver that are kept to be looked at.
+SHOWN = 4
+
 
 def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> None:
-    """Write an estimate (C, H, W), and once per shot its truth, measurement and PSF, as float16 without pickle."""
-    with replacing(folder / f"{cell.key}.npy") as file, file.open("wb") as f:
-        np.save(f, x.astype(np.float16), allow_pickle=False)
+    """Write what a solver returned, and once per shot truth, measurement and PSF, as float16 without pickle.
+
+    Args:
+        x: (K, C, H, W). A single estimate becomes ``solver:LABEL``. Of several samples the first does, and besides
+            the first few ``samples:LABEL``, their mean ``mean:LABEL`` and their standard deviation ``std:LABEL``.
+    """
+    arrays = {"solver": x[0]}
+    if len(x) > 1:
+        arrays |= {"samples": x[:SHOWN], "mean": x.mean(0), "std": x.std(0, ddof=1)}
+    _save(folder / f"{cell.key}.npz", arrays)
     scene = folder / f"{cell.shot.key}.npz"
     if not scene.exists():
         _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf})
@@ -26,13 +36,14 @@ def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
     """Join the kept estimates into one npz per shot, and list them in ``index.json``, for the report."""
     by_shot: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        if cell.keep and (parts / f"{cell.key}.npy").is_file():
+        if cell.keep and (parts / f"{cell.key}.npz").is_file():
             by_shot.setdefault((cell.shot.degradation.setting, cell.shot.key), []).append(cell)
     index = []
     for number, ((setting, key), group) in enumerate(by_shot.items()):
         arrays = dict(np.load(parts / f"{key}.npz", allow_pickle=False))
         for cell in group:
-            arrays[f"solver:{cell.label}"] = np.load(parts / f"{cell.key}.npy", allow_pickle=False)
+            kept = np.load(parts / f"{cell.key}.npz", allow_pickle=False)
+            arrays |= {f"{kind}:{cell.label}": kept[kind] for kind in kept.files}
         name = f"{number:04d}.npz"
         _save(out / name, arrays)
         shot = group[0].shot

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from bench.contracts import NoiseLevel
@@ -46,12 +46,15 @@ class Metric:
     Attributes:
         name: what a grid calls it; columns of the results are ``m_`` + name.
         label: what a table calls it.
-        better: "higher", "lower", or "one" for a check whose target is 1 and which ranks nothing.
+        better: "higher", "lower", or "one" for a check that ranks nothing.
+        target: the value that a check should have.
         digits: decimals worth printing.
         unit: "dB" or "".
         protocol: one sentence: the exact definition.
         function: (truth, estimate, context) -> value, both arrays float64 (C, H, W); None when it cannot be had.
         prepared: whether it gets the cropped and clipped arrays of ``prepare`` or the full, unclipped ones.
+        of: what it is computed on when there are K samples: each "sample" (the mean of the K values), the "mean"
+            of the samples, or all "samples" together, (K, C, H, W).
     """
 
     name: str
@@ -62,16 +65,18 @@ class Metric:
     protocol: str
     function: Callable[[np.ndarray, np.ndarray, Context], float | None]
     prepared: bool = True
+    of: Literal["sample", "mean", "samples"] = "sample"
+    target: float = 1.0
 
     @property
     def higher_is_better(self) -> bool | None:
-        """None when the target is 1."""
+        """None for a check."""
         return {"higher": True, "lower": False, "one": None}[self.better]
 
     def loss(self, value: np.ndarray) -> np.ndarray:
         """Values on a scale where less is better: what tuning minimises and ranks sort by."""
         if self.better == "one":
-            return abs(value - 1)
+            return abs(value - self.target)
         return -value if self.better == "higher" else value
 
 
@@ -106,7 +111,7 @@ def evaluate(
     Args:
         names: keys of ``METRICS``; another one raises SettingError.
         truth: float64 (C, H, W), full frame.
-        estimate: the same shape, full frame and not clipped: ``prepare`` is applied here.
+        estimate: the same shape, or K samples (K, C, H, W), full frame and not clipped: ``prepare`` is applied here.
         context: measurement, PSF, noise level and protocol.
 
     Returns:
@@ -115,15 +120,49 @@ def evaluate(
     """
     names = list(names)
     check_names(names)
-    if truth.shape != estimate.shape:
+    samples = estimate if estimate.ndim > truth.ndim else estimate[None]
+    if truth.shape != samples.shape[1:]:
         raise ValueError(f"truth is {truth.shape}, the estimate {estimate.shape}")
-    prepared = prepare(truth, estimate, context.border, context.clip)
-    values: dict[str, float | None] = {}
-    for name in names:
-        metric = METRICS[name]
-        pair = prepared if metric.prepared else (truth, estimate)
-        values[name] = metric.function(*pair, context)
-    return values
+    return {name: _evaluate(METRICS[name], truth, samples, context) for name in names}
+
+
+def with_posterior(names: Iterable[str]) -> tuple[str, ...]:
+    """Those metrics, and what several samples allow besides: the same of their mean, CRPS and coverage."""
+    names = tuple(names)
+    means = tuple(f"{n}_mean" for n in names if f"{n}_mean" in METRICS)
+    together = tuple(n for n, m in METRICS.items() if m.of == "samples")
+    return tuple(dict.fromkeys(names + means + together))
+
+
+def _evaluate(metric: Metric, truth: np.ndarray, samples: np.ndarray, context: Context) -> float | None:
+    given = samples.mean(0) if metric.of == "mean" else samples
+    if metric.prepared:
+        truth, given = prepare(truth, given, context.border, context.clip)
+    if metric.of != "sample":
+        return metric.function(truth, given, context)
+    values = [metric.function(truth, x, context) for x in given]
+    return None if None in values else sum(v for v in values if v is not None) / len(values)
+
+
+def crps(truth: np.ndarray, samples: np.ndarray, _: Context) -> float:
+    """See ``bench.posterior.crps``."""
+    from bench import posterior
+
+    return posterior.crps(truth, samples)
+
+
+def coverage_50(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
+    """See ``bench.posterior.coverage``."""
+    from bench import posterior
+
+    return posterior.coverage(truth, samples, 0.5)
+
+
+def coverage_90(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
+    """See ``bench.posterior.coverage``."""
+    from bench import posterior
+
+    return posterior.coverage(truth, samples, 0.9)
 
 
 def psnr(truth: np.ndarray, estimate: np.ndarray, _: Context) -> float:
@@ -195,6 +234,10 @@ def _log_once(text: str) -> None:
 
 
 _PROTOCOL = "Estimate clipped to [0, 1] and the border cropped as the protocol says; all channels count alike."
+_COVER = (
+    "Student's prediction interval from mean and standard deviation of the samples, pixel by pixel: the target is "
+    f"the probability in the name; empty for a single estimate. {_PROTOCOL}"
+)
 METRICS: dict[str, Metric] = {
     m.name: m
     for m in (
@@ -222,5 +265,28 @@ METRICS: dict[str, Metric] = {
             "About 1 for the truth; above 1 the data are missed, below 1 noise is fitted.",
             residual_chi2, prepared=False,
         ),
+        Metric(
+            "crps", "CRPS", "lower", 4, "",
+            "Continuous ranked probability score of the samples, mean over pixels, fair estimator (Ferro 2014): "
+            f"least for samples of the true posterior; the mean absolute error of a single estimate. {_PROTOCOL}",
+            crps, of="samples",
+        ),
+        Metric(
+            "coverage_50", "50 %", "one", 2, "", f"Share of the pixels inside the central 50 % interval. {_COVER}",
+            coverage_50, of="samples", target=0.5,
+        ),
+        Metric(
+            "coverage_90", "90 %", "one", 2, "", f"Share of the pixels inside the central 90 % interval. {_COVER}",
+            coverage_90, of="samples", target=0.9,
+        ),
     )
 }  # fmt: skip
+
+for _metric in [METRICS[n] for n in ("psnr", "ssim", "lpips_alex")]:
+    METRICS[f"{_metric.name}_mean"] = replace(
+        _metric,
+        name=f"{_metric.name}_mean",
+        label=f"{_metric.label} of mean",
+        protocol=f"Of the mean of the samples, or of a single estimate. {_metric.protocol}",
+        of="mean",
+    )

@@ -148,6 +148,9 @@ class Planner:
             "harness code": harness_digest()[:16],
             "protocol": digest([self._protocol, self.grid.metrics])[:16],
         }
+        samples = self._samples(phase) if entry.variant.plugin.flags.get("stochastic") else 1
+        if samples > 1:
+            parts["samples"] = str(samples)
         if "weights" in solver.settings:
             parts["weights"] = sha256(find_weights(solver.settings["weights"]))
             parts["solver settings"] = digest({**solver.settings, "weights": None})[:16]
@@ -166,8 +169,13 @@ class Planner:
                     metrics=self.grid.metrics,
                     candidate=None if candidate is None else dict(candidate),
                     tuning=tuning,
+                    samples=samples,
                     keep=keep and phase != "val",
                 )
+
+    def _samples(self, phase: Phase) -> int:
+        wanted = self.grid.tune.samples if phase in ("val", "oracle") else None
+        return self.grid.samples if wanted is None else wanted
 
     def shots(self, setting: Setting, split: Literal["val", "test"]) -> list[tuple[Shot, bool]]:
         """The exposures of a setting, and whether the estimates on each are kept as pictures."""

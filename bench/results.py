@@ -27,6 +27,7 @@ COLUMNS = {
     "family": "string",
     "blind": "bool",
     "stochastic": "bool",
+    "samples": "int32",
     "tuned": "string",
     "tuning": "string",
     "candidate": "string",

@@ -90,17 +90,17 @@ def _solve(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     solver = exposure.instance(cells[0].solver)
     assert isinstance(solver, Solver)
     reset_peak(_shared.device)
-    estimate, cost, seconds = _timed(solver, cells, shots)
-    x = estimate.detach().to("cpu", torch.float64).numpy()
+    samples, cost, seconds = _timed(solver, cells, shots)
+    x = samples.detach().to("cpu", torch.float64).numpy()  # (K, B, C, H, W)
     shared = {**vars(cost), "seconds": seconds / len(cells), "peak_rss_mb": peak_mb(_shared.device)}
-    return [_outcome(c, s, xi, shared) for c, s, xi in zip(cells, shots, x, strict=True)]
+    return [_outcome(c, s, xi, shared) for c, s, xi in zip(cells, shots, x.swapaxes(0, 1), strict=True)]
 
 
 def _timed(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot]) -> tuple[torch.Tensor, Cost, float]:
-    estimate, cost, seconds = _once(solver, cells, shots)
+    samples, cost, seconds = _once(solver, cells, shots)
     if seconds < WARM_BELOW and _cold(type(solver), shots[0].measurement.y.shape):
         return _once(solver, cells, shots)
-    return estimate, cost, seconds
+    return samples, cost, seconds
 
 
 def _once(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot]) -> tuple[torch.Tensor, Cost, float]:
@@ -108,11 +108,12 @@ def _once(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot]) -> tupl
     _synchronise()
     start = time.perf_counter()
     with torch.no_grad():
-        estimate = solver.solve(problem)
+        n = cells[0].samples
+        x = solver.samples(problem, n) if n > 1 else solver.solve(problem)
     _synchronise()
     seconds = time.perf_counter() - start
-    _check_estimate(estimate, problem)
-    return estimate, problem.cost, seconds
+    _check(x, (n, *problem.y.shape) if n > 1 else problem.y.shape)
+    return x if n > 1 else x[None], problem.cost, seconds
 
 
 def _problem(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot]) -> Problem:
@@ -136,11 +137,11 @@ def _prior(cell: Cell) -> Callable[[Cost], Denoiser]:
     return partial(denoiser, cell.solver.settings["weights"], dtype, _shared.device)
 
 
-def _check_estimate(x: object, problem: Problem) -> None:
+def _check(x: object, shape: tuple[int, ...]) -> None:
     if not isinstance(x, torch.Tensor):
-        raise SolverError(f"solve() returned {type(x).__name__}, not a tensor")
-    if x.shape != problem.y.shape:
-        raise SolverError(f"solve() returned the shape {tuple(x.shape)}, y has {tuple(problem.y.shape)}")
+        raise SolverError(f"the solver returned {type(x).__name__}, not a tensor")
+    if x.shape != shape:
+        raise SolverError(f"the solver returned the shape {tuple(x.shape)}, not {tuple(shape)}")
     if not x.dtype.is_floating_point:
         raise SolverError(f"solve() returned {x.dtype}, not a floating point type")
     if bad := int((~torch.isfinite(x)).sum()):
