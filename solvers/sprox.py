@@ -19,8 +19,8 @@ class Sprox(Solver):
     steps: int = 20
     #: multiplies the error spectrum: above 1 the data count more, below 1 the prior
     kappa: float = tunable(1.0, low=0.25, high=4.0, n=5)
-    #: dpm: DPM-Solver++(2M), a sample; ddim: of first order, a sample; ancestral: with fresh noise, a sample
-    integrator: Literal["dpm", "ddim", "ancestral"] = "ancestral"
+    #: dpm: DPM-Solver++(2M); ddim: of first order; ancestral: with fresh noise, whose few steps shrink the spread
+    integrator: Literal["dpm", "ddim", "ancestral"] = "dpm"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0
     #: noise variance of each pixel, or that of the mean intensity
