@@ -11,9 +11,6 @@ from bench import Problem, SettingError, Solver, tunable
 from bench.diffusion.levels import at_sigma
 from bench.diffusion.task import Task
 
-#: σ of the first denoising, in [-1, 1] units: DPIR's 49 grey levels of 255.
-FIRST = 2 * 49 / 255
-
 
 @dataclass(frozen=True)
 class PnpHqs(Solver):
@@ -22,9 +19,11 @@ class PnpHqs(Solver):
     #: network evaluations
     steps: int = 8
     #: weight of the prior in the data step, α_k = λ σ_y² / σ_k²
-    lam: float = tunable(0.23, low=0.03, high=1.8, n=7)
-    #: last σ of the denoiser over that of the measurement's noise
-    last: float = 1.0
+    lam: float = tunable(0.5, low=0.1, high=1.6, n=7)
+    #: σ of the first denoising, in [-1, 1] units. DPIR's 49 grey levels, 0.38, presume little noise
+    first: float = 1.0
+    #: last σ of the denoiser over that of the measurement; below 1, since the data step leaves less noise
+    last: float = 0.3
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "pixel"
     #: trained prior: a shipped name or a .safetensors file
@@ -35,19 +34,18 @@ class PnpHqs(Solver):
     reference: ClassVar[str] = "Zhang, Li, Zuo, Zhang, Van Gool & Timofte 2021, TPAMI, Algorithm 1 (DPIR)"
 
     def __post_init__(self) -> None:
-        if self.lam <= 0 or self.last <= 0 or self.steps < 1:
-            raise SettingError(
-                f"pnp_hqs: lam, last and steps must be positive, got {self.lam}, {self.last} and {self.steps}"
-            )
+        for name in ("steps", "lam", "first", "last"):
+            if getattr(self, name) <= 0:
+                raise SettingError(f"pnp_hqs: {name} must be positive, got {getattr(self, name)}")
 
     def solve(self, problem: Problem) -> Tensor:
         """x_k = prox of the data at z_{k-1} (eq. 6a), z_k = denoiser of level σ_k at x_k (eq. 6b)."""
         task = Task(problem, self.photons)
         z, multiplier = task.wiener(), None
-        last = [min(self.last * float(s), FIRST) for s in task.sigma]
+        last = [min(self.last * float(s), self.first) for s in task.sigma]
         for k in range(self.steps):
             part = k / max(1, self.steps - 1)
-            sigmas = [math.exp((1 - part) * math.log(FIRST) + part * math.log(s)) for s in last]
+            sigmas = [math.exp((1 - part) * math.log(self.first) + part * math.log(s)) for s in last]
             C = z.new_tensor([s**2 / self.lam for s in sigmas]).view(-1, 1, 1, 1)
             shift, multiplier = task.shift(task.y - task.A(z), C, multiplier)
             x = z + shift
