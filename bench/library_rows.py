@@ -63,6 +63,12 @@ def by_image(problem: Problem, solve: Callable[[Problem], Tensor]) -> Tensor:
     return torch.cat([solve(alone(problem, i)).to(problem.y) for i in range(len(problem.y))])
 
 
+def by_channel(problem: Problem, solve: Callable[[int, int], Tensor]) -> Tensor:
+    """Solve each channel c of each image i alone, ``solve(i, c)`` -> (1, 1, H, W), and stack them to (B, C, H, W)."""
+    B, C = problem.y.shape[:2]
+    return torch.cat([torch.cat([solve(i, c) for c in range(C)], 1) for i in range(B)]).to(problem.y)
+
+
 def by_plane(problem: Problem, solve: Callable[[Plane], np.ndarray], y: Tensor | None = None) -> Tensor:
     """Solve each channel of each image alone, then stack the estimates to (B, C, ...) in the type of y.
 

@@ -1,0 +1,59 @@
+"""deepinv's class DiffPIR with our prior, at its defaults."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from deepinv.optim import L2
+from deepinv.sampling import DiffPIR
+from torch import Tensor
+
+from bench import Problem, Solver
+from bench.contracts import NoiseLevel
+from bench.deepinv_physics import BlurPhysics
+from bench.deepinv_prior import DeepinvPrior
+from bench.diffusion.torus import on_torus
+from bench.library_rows import alone, by_channel
+from bench.optim import noise_variance
+
+
+@dataclass(frozen=True)
+class DeepinvDiffpir(Solver):
+    """deepinv's own DiffPIR at its defaults, told the noise's standard deviation; see diffpir for ours."""
+
+    #: network evaluations; deepinv's default
+    steps: int = 100
+    #: deepinv's lambda_; in its units twice what the paper's means
+    lam: float = 7.0
+    zeta: float = 0.1
+    #: how a ``valid`` measurement is extended to a periodic one
+    padding: Literal["zero", "mean", "edge", "reflect", "blend"] = "blend"
+    #: trained prior: a shipped name or a .safetensors file
+    weights: str = "photos"
+
+    stochastic: ClassVar[bool] = True
+    needs_prior: ClassVar[bool] = True
+    family: ClassVar[str] = "library"
+    reference: ClassVar[str] = "Tachella et al., DeepInverse, 2025: deepinv.sampling.DiffPIR"
+
+    def solve(self, problem: Problem) -> Tensor:
+        """Each channel of each image alone, on a torus."""
+        periodic, crop = on_torus(problem, self.padding)
+        return crop(by_channel(periodic, lambda i, c: self._one(alone(periodic, i), c)))
+
+    def _one(self, one: Problem, c: int) -> Tensor:
+        sigma = float(noise_variance(one).sqrt())
+        # deepinv reads sigma alone and would miss the photon noise.
+        told = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
+        physics = BlurPhysics(one.known_blur, told)
+        model = DiffPIR(
+            DeepinvPrior(one.known_prior, one.y.dtype),
+            L2(),
+            sigma=sigma,
+            max_iter=self.steps,
+            zeta=self.zeta,
+            lambda_=self.lam,
+        )
+        # It draws from torch's global generator, and takes seed 0 for no seed.
+        with torch.random.fork_rng(devices=[]):
+            return model(one.y[:, c : c + 1], physics, seed=1 + int(one.rng[0].integers(2**31)))

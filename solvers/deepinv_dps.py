@@ -1,0 +1,48 @@
+"""deepinv's class DPS with our prior, at its defaults."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from deepinv.sampling import DPS
+from torch import Tensor
+
+from bench import Problem, Solver
+from bench.deepinv_physics import BlurPhysics
+from bench.deepinv_prior import DeepinvPrior
+from bench.library_rows import alone, by_channel
+
+
+@dataclass(frozen=True)
+class DeepinvDps(Solver):
+    """deepinv's own DPS at its defaults: its weight 1 leaves the data almost without influence; see dps for ours."""
+
+    #: time steps; deepinv's default
+    steps: int = 1000
+    #: deepinv's weight of the data term, 1 by default; its documentation says "typically in the hundreds"
+    weight: float = 1.0
+    guidance: Literal["norm", "annealed"] = "norm"
+    #: trained prior: a shipped name or a .safetensors file
+    weights: str = "photos"
+
+    stochastic: ClassVar[bool] = True
+    needs_prior: ClassVar[bool] = True
+    family: ClassVar[str] = "library"
+    reference: ClassVar[str] = "Tachella et al., DeepInverse, 2025: deepinv.sampling.DPS"
+
+    def solve(self, problem: Problem) -> Tensor:
+        """Each channel of each image alone, with a generator of its own; the scene is deepinv's unknown."""
+        return by_channel(problem, lambda i, c: self._one(alone(problem, i, torch.float64), c, problem.y.dtype))
+
+    def _one(self, one: Problem, c: int, dtype: torch.dtype) -> Tensor:
+        blur = one.known_blur
+        seed = torch.Generator().manual_seed(int(one.rng[0].integers(2**62)))
+        model = DPS(
+            DeepinvPrior(one.known_prior, dtype),
+            num_steps=self.steps,
+            weight=self.weight,
+            guidance=self.guidance,
+            rng=seed,
+        )
+        x = model(one.y[:, c : c + 1], BlurPhysics(blur, one.known_noise), x_init=(1, 1, *blur.scene_shape))
+        return blur.crop(x)

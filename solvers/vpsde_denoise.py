@@ -1,0 +1,45 @@
+"""Denoising of organ CT with a VP-SDE as a course project did it, in the two forms that it states."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import Problem, SettingError, Solver
+from bench.diffusion.levels import levels
+from bench.diffusion.task import Task
+
+
+@dataclass(frozen=True)
+class VpsdeDenoise(Solver):
+    """VP-SDE denoising with y mixed into every x_t (identity operator); either form loses to tstar_denoise."""
+
+    #: network evaluations
+    steps: int = 1000
+    #: code: λ x_t + λ y; text: (1 - λ) x_t + λ y
+    form: Literal["code", "text"] = "text"
+    #: trained prior: a shipped name or a .safetensors file
+    weights: str = "photos"
+
+    stochastic: ClassVar[bool] = True
+    needs_prior: ClassVar[bool] = True
+    family: ClassVar[str] = "diffusion"
+    reference: ClassVar[str] = "Noise to Anatomy: VP-SDE denoising of OrganAMNIST, course slides"
+
+    def solve(self, problem: Problem) -> Tensor:
+        """λ_t = s_t² / (s_t² + σ_y²) mixes y in; then Tweedie's x̂_0, noised anew to the next level."""
+        task = Task(problem, "mean")
+        if problem.psf.shape[-2:] != (1, 1):
+            raise SettingError("vpsde_denoise removes noise alone: use the operator identity")
+        visited = levels(task.prior.schedule, "uniform", self.steps)
+        y = task.extend(task.y)
+        x = task.noise()
+        x0 = torch.zeros_like(x)
+        for now, then in zip(visited, [*visited[1:], None], strict=True):
+            lam = now.s**2 / (now.s**2 + task.sigma**2)
+            x = (lam if self.form == "code" else 1 - lam) * x + lam * y
+            x0 = task.x0(x, now).clamp(-1, 1)
+            if then is not None:
+                x = then.a * x0 + then.s * task.noise()
+        return task.estimate(x0)
