@@ -143,11 +143,33 @@ def _surely_better(m: Array, level: float, resamples: int, seed: int) -> Array:
     better = np.zeros((S, S), bool)
     if G < 2 or len(i) == 0:
         return better
-    draws = np.random.default_rng(seed).multinomial(G, np.full(G, 1 / G), size=resamples)
+    draws = resample_counts(resamples, G, seed)
     t, critical = _studentised(np.ones((1, G)), d)[0], _critical(draws, d, level)
     better[i[t > critical], j[t > critical]] = True
     better[j[t < -critical], i[t < -critical]] = True
     return better
+
+
+def resample_counts(resamples: int, G: int, seed: int = 0) -> Array:
+    """How often each of G clusters is drawn in each bootstrap resample: (resamples, G) integers, rows of sum G.
+
+    Draw i = 0, 1, ... of the flattened (resamples, G) draws is cluster floor(u_i G); u_i is a function of i alone
+    (SplitMix: Steele, Lea & Flood, OOPSLA 2014, in 32 bits with MurmurHash3's finaliser), so that the script of a
+    report draws the very same resamples.
+    """
+    if G * resamples >= 2**32:
+        raise ValueError(f"{resamples} resamples of {G} clusters are more than the generator's 2^32 draws")
+    counter = np.arange(1, resamples * G + 1, dtype=np.uint32)
+    u = _mix(counter * np.uint32(0x9E3779B9) + _mix(np.array([seed], np.uint32)))
+    drawn = (u.astype(np.uint64) * np.uint64(G) >> np.uint64(32)).astype(np.int64).reshape(resamples, G)
+    rows = np.arange(resamples)[:, None] * G
+    return np.bincount((rows + drawn).ravel(), minlength=resamples * G).reshape(resamples, G)
+
+
+def _mix(z: Array) -> Array:
+    z = (z ^ (z >> np.uint32(16))) * np.uint32(0x85EBCA6B)
+    z = (z ^ (z >> np.uint32(13))) * np.uint32(0xC2B2AE35)
+    return z ^ (z >> np.uint32(16))
 
 
 def _critical(draws: Array, d: Array, level: float) -> float:

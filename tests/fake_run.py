@@ -1,4 +1,4 @@
-"""A synthetic run folder with the schema of real results: small, deterministic, no solver was run for it."""
+"""Synthetic run folders with the schema of real results: deterministic, no solver was run for them."""
 
 from __future__ import annotations
 
@@ -24,13 +24,22 @@ SOLVERS = {
 }
 SETTINGS = {
     "shake T=0.25 · high": (7, 0.03),
-    "shake T=1 · low": (11, 0.008),
+    "shake T=1 · high": (11, 0.03),
     "disk · high": (5, 0.03),
-    "line · low": (9, 0.008),
+    "disk · low": (5, 0.008),
 }
 TUNED = {"wiener": "balance", "tv": "lam", "haar_fista": "lam"}
 METRICS = ("psnr", "ssim", "lpips_alex", "residual_chi2")
 IMAGES = ("lena_like", "barbara_like", "stones", "window", "harbour")
+#: what a run records of several samples per cell: column -> value from the PSNR of the estimate
+POSTERIOR = {
+    "m_psnr_mean": lambda psnr: psnr + 1.1,
+    "m_ssim_mean": lambda psnr: 1 - 10 ** (-(psnr + 1.1) / 22),
+    "m_lpips_alex_mean": lambda psnr: 2.6 * 10 ** (-psnr / 20),
+    "m_crps": lambda psnr: 0.4 * 10 ** (-psnr / 20),
+    "m_coverage_50": lambda psnr: 0.44 + 0.001 * psnr,
+    "m_coverage_90": lambda psnr: 0.86 + 0.001 * psnr,
+}
 
 
 def scene(index: int, size: int, channels: int = 1) -> np.ndarray:
@@ -88,6 +97,7 @@ def write(
     images: int = len(IMAGES),
     seed: int = 0,
     change: dict[str, Any] | None = None,
+    posterior: bool = False,
 ) -> Path:
     """Write ``folder``/results.parquet, run.json and images/; returns the folder.
 
@@ -102,6 +112,7 @@ def write(
         images: how many of ``IMAGES``.
         seed: of the noise: another seed is another measurement.
         change: column -> value, written over every row (to build broken or hostile results).
+        posterior: let dps have drawn samples: their metrics, pictures, certificates and a noise level.
     """
     solvers = SOLVERS if solvers is None else solvers
     (folder / "images").mkdir(parents=True, exist_ok=True)
@@ -109,6 +120,8 @@ def write(
     for number, (cell, arrays) in enumerate(_cells(size, channels, solvers, seed, boundary, fail, images)):
         cell = [{**r, **(change or {})} for r in cell]
         file = f"{number:04d}.npz"
+        if posterior:
+            arrays |= _draws(arrays, number)
         stored: dict[str, Any] = {key: a.astype(np.float16) for key, a in arrays.items()}
         np.savez_compressed(folder / "images" / file, **stored)
         index.append({**{k: cell[0][k] for k in ("setting", "image", "psf_index", "rep")}, "file": file})
@@ -116,6 +129,9 @@ def write(
     rows += [{**r, **(change or {})} for r in _tuning_rows(solvers, boundary)]
     (folder / "images" / "index.json").write_text(json.dumps(index), encoding="utf-8")
     results.write(folder / "results.parquet", rows, METRICS)
+    if posterior:
+        _add_posterior(folder / "results.parquet")
+        _certify(folder / "certificates")
     (folder / "run.json").write_text(
         json.dumps(_facts(name, rows, boundary, seed, images), indent=1), encoding="utf-8"
     )
@@ -214,12 +230,79 @@ def _failed(row: dict[str, Any], status: str) -> dict[str, Any]:
     return {**row, **lost, **why, "error_message": message}
 
 
+def _draws(arrays: dict[str, np.ndarray], number: int) -> dict[str, np.ndarray]:
+    """Four samples about the estimate of dps, and their standard deviation."""
+    if "solver:dps" not in arrays:
+        return {}
+    rng = np.random.default_rng(number)
+    mean = arrays["solver:dps"]
+    samples = mean + 0.04 * rng.standard_normal((4, *mean.shape))
+    level = np.array([1e-4, 0.008])
+    return {"samples:dps": samples, "mean:dps": samples.mean(0), "std:dps": samples.std(0), "level": level}
+
+
+def _add_posterior(file: Path) -> None:
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    table = parquet.read_table(file)
+    rows = table.to_pylist()
+    drawn = [r["solver"] == "dps" and r["status"] == "ok" for r in rows]
+    columns = {"samples": [4 if d else None for d in drawn]}
+    for name, of in POSTERIOR.items():
+        columns[name] = [of(r["m_psnr"]) if d else None for r, d in zip(rows, drawn, strict=True)]
+    for name, values in columns.items():
+        kept = [i for i, known in enumerate(table.column_names) if known != name]
+        table = table.select(kept).append_column(name, pa.array(values))
+    parquet.write_table(table, file)
+
+
+def _certify(folder: Path) -> None:
+    folder.mkdir()
+    good = {"solver": "dps", "verdict": "pass", "oracle": "gaussian", "w2": 0.031, "exact_w2": 0.028, "chi2": 1.02}
+    bad = {"solver": "tv", "verdict": "fail", "oracle": "gaussian", "text": "a point estimate spreads nowhere"}
+    for c in (good, bad):
+        (folder / f"{c['solver']}.json").write_text(json.dumps(c), encoding="utf-8")
+
+
+def write_large(folder: Path, solvers: int = 20, settings: int = 20, images: int = 25) -> Path:
+    """A run of solvers × settings × images cells without pictures, all metrics drawn at random."""
+    rng = np.random.default_rng(1)
+    y = scene(0, 16)
+    rows = []
+    for s in range(solvers):
+        spec = (("filter", "variational", "diffusion", "learned")[s % 4], 0.5, 1.0, 10 ** rng.uniform(-3, 1), 10 * s)
+        for t in range(settings):
+            blur, T, noise = f"blur{t // 8}", 2.0 ** (t // 4 % 2), f"noise{t % 4}"
+            setting = f"{blur} T={T:g} · {noise}"
+            for i in range(images):
+                row = _row(f"solver_{s}", spec, setting, f"image_{i:02d}", y, y + 0.1, y + 0.1, "valid", t, i)
+                row["m_psnr"] = 27 - 0.4 * t + 0.15 * s + 2 * np.sin(i) + rng.normal(0, 0.4)
+                row["m_ssim"], row["m_lpips_alex"] = (
+                    1 - 10 ** (-row["m_psnr"] / 22),
+                    2.2 * 10 ** (-row["m_psnr"] / 20),
+                )
+                about = {"blur": blur, "noise": noise, "T": T, "y_sha": sha(t, i)}
+                rows.append(
+                    {
+                        **row,
+                        **about,
+                        "m_residual_chi2": rng.normal(1, 0.1),
+                        "seconds": spec[3] * rng.uniform(0.9, 1.1),
+                    }
+                )
+    folder.mkdir(parents=True, exist_ok=True)
+    results.write(folder / "results.parquet", rows, METRICS)
+    (folder / "run.json").write_text(json.dumps(_facts("large", rows, "valid", 0, images)), encoding="utf-8")
+    return folder
+
+
 def _tuning_rows(solvers: dict[str, Any], boundary: str) -> Iterator[dict[str, Any]]:
     for label in [s for s in solvers if s in TUNED]:
         for s, setting in enumerate(SETTINGS):
             for value in (0.001, 0.002, 0.004, 0.008):
                 truth = scene(9, 32)
-                y = truth + 0.05
+                y = truth + 0.05 + 10 * abs(value - 0.002 * (s + 1))
                 row = _row(label, solvers[label], setting, "val_1", truth, y, y, boundary, s, 9)
                 candidate = json.dumps({TUNED[label]: value})
                 key = sha("tune", label, setting, value)

@@ -14,23 +14,30 @@ def command(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("reports"),
     baseline: Annotated[str | None, typer.Option(help="Solver that paired differences are taken to.")] = None,
+    single_file: Annotated[
+        bool, typer.Option("--single-file", help="Everything, pictures too, inside one index.html.")
+    ] = False,
+    figures: Annotated[bool, typer.Option(help="Draw the figures for papers.")] = True,
 ) -> None:
     """Write an HTML report of one or several runs; it needs no network and no server."""
-    from bench.errors import ResultError
     from bench.report.build import build
 
-    folders = list(runs or [])
-    if not folders:
-        wanted = Path("runs") / out.name  # --out reports/NAME means runs/NAME if there is one
-        folders = (
-            [wanted]
-            if (wanted / "results.parquet").is_file()
-            else sorted(p.parent for p in Path("runs").glob("*/results.parquet"))
-        )
-    if not folders:
+    index = build(_folders(runs, out), out, baseline=baseline, single_file=single_file, figures=figures)
+    typer.echo(f"{index}  ({index.stat().st_size / 1e6:.2f} MB)")
+    typer.echo(f"open it:  {index.resolve().as_uri()}")
+
+
+def _folders(runs: list[Path] | None, out: Path) -> list[Path]:
+    from bench.errors import ResultError
+
+    if runs:
+        return list(runs)
+    wanted = Path("runs") / out.name  # --out reports/NAME means runs/NAME if there is one
+    if (wanted / "results.parquet").is_file():
+        return [wanted]
+    found = sorted(p.parent for p in Path("runs").glob("*/results.parquet"))
+    if not found:
         raise ResultError(
             "there are no results under runs/: give a results folder, or start with bench run quickstart"
         )
-    index = build(folders, out, baseline=baseline)
-    typer.echo(f"{index}  ({index.stat().st_size / 1e6:.2f} MB)")
-    typer.echo(f"open it:  {index.resolve().as_uri()}")
+    return found

@@ -70,11 +70,15 @@ class Board:
     def values(self, metric: str) -> np.ndarray:
         """(S, n) values of a metric; a failed cell is worth the blurred input where that is known, else NaN."""
         values = np.where(self.failed, np.nan, self.column(f"m_{metric}"))
+        return np.where(self.failed, self.inputs(metric), values)
+
+    def inputs(self, metric: str) -> np.ndarray:
+        """(n,) values of a metric on the blurred input; NaN where no row says."""
         given = self.column(f"in_{metric}")
-        known = ~np.isnan(given)
-        first = np.argmax(known, axis=0) if len(given) else []
-        inputs = given[first, np.arange(len(self.cells))] if len(given) else given
-        return np.where(self.failed, inputs, values)
+        if not len(given):
+            return np.full(len(self.cells), np.nan)
+        first = np.argmax(~np.isnan(given), axis=0)
+        return given[first, np.arange(len(self.cells))]
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -88,6 +92,12 @@ def describe(name: str) -> Metric:
         return None
 
     return METRICS.get(name) or Metric(name, name, "one", 3, "", "Not known to this version.", unknown)
+
+
+def target(name: str) -> float | None:
+    """What a check metric should come to; None for a metric that ranks."""
+    metric = describe(name)
+    return metric.target if metric.better == "one" else None
 
 
 def _metric_names(rows: Sequence[Row]) -> list[str]:

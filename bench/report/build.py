@@ -1,32 +1,61 @@
-"""Render a report: one page that opens from a file, picture chunks beside it, and the leaderboard as CSV."""
+"""Render a report: one page that opens from a file; beside it pictures, figures for papers, numbers as CSV."""
 
 from __future__ import annotations
 
 import csv
-import json
-import shlex
 from collections.abc import Sequence
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError, did_you_mean
-from bench.report import details, text
+from bench.report import certificates, details, facts, text
 from bench.report.board import Board, describe
+from bench.report.encode import script_json
+from bench.report.figures.draw import Figure, draw
 from bench.report.load import Results, load
-from bench.report.pictures import script_json, write_chunks
-from bench.report.tables import by_setting, leaderboard, pick_baseline
+from bench.report.payload import payload
+from bench.report.pictures import Chunk, chunks, write_chunks
+from bench.report.tables import leaderboard, pick_baseline
 
 HERE = Path(__file__).parent
 
+#: static/js/*.js in the order in which the page reads them
+SCRIPTS = (
+    "elements", "data", "state", "stats", "board", "table", "pareto", "heat", "export", "filters",
+    "pictures", "maps", "zoom", "viewer", "compare", "main",
+)  # fmt: skip
 
-def build(run_dirs: Sequence[Path], out: Path, baseline: str | None = None) -> Path:
-    """Write ``out/index.html``, ``out/leaderboard.csv`` and ``out/data/cell-*.js``; returns the page's path.
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that the template of the page is filled with."""
+
+    results: Results
+    board: Board
+    entries: list[dict[str, Any]]
+    baseline: str | None
+    figures: list[Figure]
+    chunks: list[Chunk]
+    single_file: bool
+
+
+def build(
+    run_dirs: Sequence[Path],
+    out: Path,
+    baseline: str | None = None,
+    *,
+    single_file: bool = False,
+    figures: bool = True,
+) -> Path:
+    """Write ``out/index.html`` and, beside it, leaderboard.csv, figures/ and data/; returns the page's path.
 
     Args:
         run_dirs: folders with results.parquet and run.json; several are put into one report.
         out: folder of the report, made if missing; an earlier report there is replaced.
         baseline: label of the solver that the others are compared with; by default Wiener, else the blurred input.
+        single_file: put the pictures into the page, which then stands alone: nothing else is written.
+        figures: draw the figures for papers; most of the time goes there.
 
     Raises:
         ResultError: a run that cannot be read, runs on different measurements, no results, an unknown baseline.
@@ -39,50 +68,59 @@ def build(run_dirs: Sequence[Path], out: Path, baseline: str | None = None) -> P
         raise ResultError(f"baseline {baseline!r} is not among the solvers. {did_you_mean(baseline, board.solvers)}")
     chosen = pick_baseline(board, baseline)
     entries = leaderboard(board, chosen)
-    order = [e["solver"] for e in entries]
     out.mkdir(parents=True, exist_ok=True)
-    index = write_chunks(results.pictures, board, order, out / "data")
-    _write_csv(out / "leaderboard.csv", entries, board.metrics)
+    order = [e["solver"] for e in entries]
+    drawn = draw(board, results.rows, order, chosen, None if single_file else out / "figures") if figures else []
+    found = chunks(results.pictures, board)
+    if not single_file:
+        write_chunks(found, out / "data")
+        _write_csv(out / "leaderboard.csv", entries, board.metrics)
     page = out / "index.html"
-    page.write_text(_render(results, board, entries, chosen, index), encoding="utf-8")
+    page.write_text(_render(Content(results, board, entries, chosen, drawn, found, single_file)), encoding="utf-8")
     return page
 
 
-def _render(
-    results: Results, board: Board, entries: list[dict[str, Any]], baseline: str | None, index: list[dict[str, Any]]
-) -> str:
+def _render(c: Content) -> str:
     from markupsafe import Markup
 
-    test = [r for r in results.rows if r["phase"] == "test"]
-    metrics = [describe(m) for m in board.metrics]
-    viewer = {
-        "cells": index,
-        "metrics": [{"name": m.name, "label": m.label, "digits": m.digits, "better": m.better} for m in metrics],
-    }
+    test = [r for r in c.results.rows if r["phase"] == "test"]
+    numbers = payload(c.board, c.results.certificates, c.baseline)
+    numbers["pictures"] = [{"cell": chunk.cell, "chunk": chunk.name} for chunk in c.chunks]
     return _environment().get_template("index.html.j2").render(
-        title=" + ".join(f["name"] for f in results.facts),
-        css=Markup(_static("report.css")),  # noqa: S704  our own file
-        js=Markup(_static("report.js")),  # noqa: S704  our own file
-        viewer=Markup(script_json(viewer)),  # noqa: S704  escaped by script_json
-        has_pictures=bool(index),
-        runs=[_run_facts(f) for f in results.facts],
-        results=results,
-        board=board,
-        metrics=metrics,
-        entries=entries,
-        baseline=baseline,
-        by_setting=[by_setting(board, m, [e["solver"] for e in entries]) for m in board.metrics],
-        failed=sum(e["failed"] for e in entries),
-        done=sum(e["cells"] for e in entries),
+        title=" + ".join(dict.fromkeys(f["name"] for f in c.results.facts)),
+        css=Markup((HERE / "static" / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+        js=Markup(script()),  # noqa: S704  our own files
+        data=Markup(script_json(numbers)),  # noqa: S704  escaped by script_json
+        inside=[(k.name, Markup(k.json)) for k in c.chunks] if c.single_file else [],  # noqa: S704  likewise
+        figures=[(f, Markup(f.svg)) for f in c.figures],  # noqa: S704  matplotlib escapes what it writes
+        single_file=c.single_file,
+        viewer=bool(c.chunks),
+        runs=[facts.of_run(f) for f in c.results.facts],
+        environments=c.results.environments,
+        results=c.results,
+        board=c.board,
+        metrics=[describe(m) for m in c.board.metrics],
+        entries=c.entries,
+        settings=len(set(c.board.settings.tolist())),
+        images=len(set(c.board.images.tolist())),
+        failed=sum(e["failed"] for e in c.entries),
+        done=sum(e["cells"] for e in c.entries),
+        posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),
+        certificate_numbers=certificates.NUMBERS,
         boundaries=details.distinct(test, "boundary"),
-        images=len(set(board.images.tolist())),
         noise_convention=details.NOISE_CONVENTION,
         noises=details.noise_models(test),
         notices=details.notices(test),
-        tuned=details.tuned_values(results.rows),
-        failures=details.failures(results.rows),
+        tuned=details.tuned_values(c.results.rows),
+        failures=details.failures(c.results.rows),
         example=next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
     )  # fmt: skip
+
+
+def script() -> str:
+    """The page's script: its parts one after the other, in a scope of their own."""
+    parts = [(HERE / "static" / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
 
 
 def _environment() -> Any:
@@ -95,51 +133,9 @@ def _environment() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters.update(
-        number=text.number, signed=text.signed, seconds=text.seconds, count=text.count, sort_key=_sort_key
-    )
+    env.filters.update(number=text.number, seconds=text.seconds, count=text.count)
     env.globals["missing"] = text.MISSING
     return env
-
-
-def _static(name: str) -> str:
-    # Included raw: the braces and hashes of CSS and JavaScript are no template's.
-    return (HERE / "static" / name).read_text(encoding="utf-8")
-
-
-def _sort_key(value: Any) -> str:
-    """A number for the page's sorting, empty (sorted last) when there is none."""
-    return "" if value is None or value != value else repr(float(value))
-
-
-def _run_facts(facts: dict[str, Any]) -> dict[str, Any]:
-    commit = str(facts.get("commit") or "")
-    return {
-        "name": facts["name"],
-        "grid_file": facts.get("grid_file") or "",
-        "grid_text": facts.get("grid_text") or "",
-        "command": f"bench run {shlex.quote(str(facts.get('grid_file') or facts['name']))}",
-        "commit": commit[:12] + (" with local changes" if facts.get("dirty") else ""),
-        "dirty": bool(facts.get("dirty")),
-        "started": str(facts.get("started_at") or "")[:16].replace("T", " "),
-        "took": _took(facts),
-        "seed": facts.get("seed"),
-        "protocol": _plain(facts.get("protocol")),
-        "environment": _plain(facts.get("environment")),
-    }
-
-
-def _plain(mapping: Any) -> list[tuple[str, str]]:
-    pairs = mapping.items() if isinstance(mapping, dict) else []
-    return [(str(k), v if isinstance(v, str) else json.dumps(v, ensure_ascii=False)) for k, v in pairs]
-
-
-def _took(facts: dict[str, Any]) -> str:
-    try:
-        start, end = (datetime.fromisoformat(facts[k]) for k in ("started_at", "finished_at"))
-    except (KeyError, TypeError, ValueError):
-        return ""
-    return text.seconds((end - start).total_seconds())
 
 
 def _write_csv(path: Path, entries: list[dict[str, Any]], metrics: Sequence[str]) -> None:

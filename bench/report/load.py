@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 from bench import results
 from bench.errors import ResultError
+from bench.report import certificates
 
 Row = dict[str, Any]
 
@@ -47,6 +48,8 @@ class Results:
         pictures: stored images.
         groups: measurements, each proven to be the same for every solver.
         shared: of those, the ones that more than one solver was run on.
+        certificates: see ``bench.report.certificates``.
+        environments: the rows of each run's env.parquet, each environment once.
     """
 
     facts: list[dict[str, Any]]
@@ -54,6 +57,8 @@ class Results:
     pictures: list[Pictures]
     groups: int
     shared: int
+    certificates: list[dict[str, Any]]
+    environments: list[dict[str, Any]]
 
 
 def cell_id(row: Row) -> CellId:
@@ -70,12 +75,22 @@ def load(run_dirs: Sequence[Path]) -> Results:
     if not run_dirs:
         raise ResultError("no run folder was given")
     facts = [_facts(path) for path in run_dirs]
+    _check_protocols(facts)
     tables = [_rows(path) for path in run_dirs]
     labels = _labels(tables, [f["name"] for f in facts])
     rows = _merged(tables, labels)
     groups, shared = check_measurements(r for r in rows if r["phase"] == "test")
     pictures = [p for path, names in zip(run_dirs, labels, strict=True) for p in _pictures(path, names)]
-    return Results(facts, rows, pictures, groups, shared)
+    return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(run_dirs))
+
+
+def _check_protocols(facts: Sequence[dict[str, Any]]) -> None:
+    """Runs that cropped or clipped otherwise before scoring measured other things under the same names."""
+    for name in ("boundary", "border", "clip"):
+        said = {f["name"]: (f.get("protocol") or {}).get(name) for f in facts}
+        if len({json.dumps(v) for v in said.values()}) > 1:
+            each = ", ".join(f"{run} has {name}: {value}" for run, value in said.items())
+            raise ResultError(f"not comparable: the runs were scored under different protocols: {each}")
 
 
 def check_measurements(rows: Iterable[Row]) -> tuple[int, int]:
@@ -164,3 +179,12 @@ def _pictures(folder: Path, labels: dict[str, str]) -> list[Pictures]:
         if path.is_file():
             found.append(Pictures(entry["setting"], entry["image"], entry["psf_index"], entry["rep"], path, labels))
     return found
+
+
+def _environments(run_dirs: Sequence[Path]) -> list[dict[str, Any]]:
+    """The rows of each folder's env.parquet, where there is one."""
+    from pyarrow import parquet
+
+    files = [folder / "env.parquet" for folder in run_dirs]
+    rows = [row for f in files if f.is_file() for row in parquet.read_table(f).to_pylist()]
+    return list({row["env_id"]: row for row in rows}.values())

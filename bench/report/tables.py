@@ -42,14 +42,8 @@ def leaderboard(board: Board, baseline: str | None) -> list[dict[str, Any]]:
 def _solver_entry(board: Board, s: int) -> dict[str, Any]:
     rows = [r for r in board.rows[s] if r is not None]
     ok = [r for r in rows if r["status"] == "ok"]
-    first: Row = rows[0]
-    tunings = sorted({str(r["tuning"]) for r in rows if r.get("tuning")})
     return {
-        "solver": board.solvers[s],
-        "family": first.get("family") or "",
-        "blind": bool(first.get("blind")),
-        "stochastic": bool(first.get("stochastic")),
-        "tuning": "oracle" if "oracle" in tunings else (tunings[0] if tunings else ""),
+        **entry_facts(board, s),
         "cells": len(rows),
         "failed": int(board.failed[s].sum()),
         "absent": int(board.absent[s].sum()),
@@ -57,6 +51,23 @@ def _solver_entry(board: Board, s: int) -> dict[str, Any]:
         "calls": median(_sum(r, "n_A", "n_At") for r in ok),
         "evaluations": median(_sum(r, "nfe_forward", "nfe_backward") for r in ok),
         "scores": {},
+    }
+
+
+def entry_facts(board: Board, s: int) -> dict[str, Any]:
+    """What a solver says about itself."""
+    rows = [r for r in board.rows[s] if r is not None]
+    first: Row = rows[0]
+    tunings = sorted({str(r["tuning"]) for r in rows if r.get("tuning")})
+    return {
+        "solver": board.solvers[s],
+        "solver_name": first.get("solver_name") or "",
+        "settings": first.get("solver_settings") or "",
+        "prior": (first.get("prior_sha") or "")[:12],
+        "family": first.get("family") or "",
+        "blind": bool(first.get("blind")),
+        "stochastic": bool(first.get("stochastic")),
+        "tuning": "oracle" if "oracle" in tunings else (tunings[0] if tunings else ""),
     }
 
 

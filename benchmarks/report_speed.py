@@ -1,0 +1,100 @@
+"""How long ``bench report`` takes, and how soon its page is ready.
+
+Run: python benchmarks/report_speed.py [--cells 2000]
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
+from browser import CHROMIUM, Browser  # pyright: ignore[reportMissingImports]  likewise
+
+from bench import results
+
+SOLVERS, SETTINGS = 20, 20
+BUILD = (
+    "import sys, time; t = time.perf_counter(); from pathlib import Path; from bench.report.build import build; "
+    "build([Path(sys.argv[1])], Path(sys.argv[2]), single_file=sys.argv[3] == 'single', "
+    "figures=sys.argv[3] != 'plain'); print(time.perf_counter() - t); assert 'torch' not in sys.modules"
+)
+
+
+def main() -> None:
+    """Print a table: cells, what is built, seconds, size of the page, milliseconds until it is ready."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--cells", type=int, nargs="+", default=[2000, 10000])
+    parser.add_argument("--size", type=int, default=128, help="pixels of a picture's side")
+    args = parser.parse_args()
+    print(f"{'cells':>6}  {'what':<28}{'build s':>8}{'page MB':>9}{'all MB':>8}{'ready ms':>9}")
+    with tempfile.TemporaryDirectory() as place:
+        for cells in args.cells:
+            run = _run(Path(place) / str(cells), cells, args.size)
+            for how, what in (("full", "figures, pictures"), ("plain", "pictures"), ("single", "one file")):
+                out = Path(place) / f"{cells}-{how}"
+                took = _build(run, out, how)
+                size = [f.stat().st_size / 1e6 for f in out.rglob("*") if f.is_file()]
+                page = (out / "index.html").stat().st_size / 1e6
+                ready = _ready(out / "index.html", Path(place) / f"profile-{cells}-{how}")
+                print(f"{cells:>6}  {what:<28}{took:>8.1f}{page:>9.2f}{sum(size):>8.1f}{ready:>9}")
+
+
+def _run(folder: Path, cells: int, size: int) -> Path:
+    """A fake run with tuning rows, and pictures of the first four images of every setting."""
+    images = cells // (SOLVERS * SETTINGS)
+    fake_run.write_large(folder, SOLVERS, SETTINGS, images)
+    rows = results.read(folder / "results.parquet")
+    tuning = []
+    for r in (r for r in rows if r["image"] == "image_00"):
+        for lam in (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0):
+            val = {"phase": "val", "split": "val", "candidate": json.dumps({"lam": lam})}
+            tuning.append(
+                {**r, **val, "cell_key": fake_run.sha(r["cell_key"], lam), "m_psnr": 25 - np.log10(lam) ** 2}
+            )
+    results.write(folder / "results.parquet", rows + tuning, fake_run.METRICS)
+    _pictures(folder / "images", rows, min(images, 4), size)
+    return folder
+
+
+def _pictures(folder: Path, rows: list[dict], images: int, size: int) -> None:
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    psf, index = fake_run.motion_psf(7, 1), []
+    for number, (setting, image) in enumerate(dict.fromkeys((r["setting"], r["image"]) for r in rows)):
+        if int(image[-2:]) >= images:
+            continue
+        truth = fake_run.scene(number % 5, size)
+        y = fake_run.blur(truth, psf) + rng.normal(0, 0.02, truth.shape)
+        arrays = {"truth": truth, "y": y, "psf": psf}
+        arrays |= {f"solver:solver_{s}": truth + rng.normal(0, 0.01 + 0.002 * s, truth.shape) for s in range(SOLVERS)}
+        stored = {name: a.astype(np.float16) for name, a in arrays.items()}
+        np.savez_compressed(folder / f"{number:04d}.npz", **stored)  # pyright: ignore[reportArgumentType]
+        index.append({"setting": setting, "image": image, "psf_index": 0, "rep": 0, "file": f"{number:04d}.npz"})
+    (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
+
+
+def _build(run: Path, out: Path, how: str) -> float:
+    """Seconds in a process of its own, imports included."""
+    started = time.perf_counter()
+    subprocess.run([sys.executable, "-c", BUILD, run, out, how], check=True, stdout=subprocess.DEVNULL)
+    return time.perf_counter() - started
+
+
+def _ready(page: Path, profile: Path) -> int | str:
+    if CHROMIUM is None:
+        return "–"
+    with Browser(profile) as browser:
+        return browser.open(page.as_uri())
+
+
+if __name__ == "__main__":
+    main()
