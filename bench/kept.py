@@ -17,7 +17,7 @@ SHOWN = 4
 
 
 def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> None:
-    """Write what a solver returned, and once per shot truth, measurement and PSF, as float16 without pickle.
+    """Write what a solver returned, and once per shot truth, measurement, PSF and noise level; without pickle.
 
     Args:
         x: (K, C, H, W). A single estimate becomes ``solver:LABEL``. Of several samples the first does, and besides
@@ -29,7 +29,7 @@ def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> Non
     _save(folder / f"{cell.key}.npz", arrays)
     scene = folder / f"{cell.shot.key}.npz"
     if not scene.exists():
-        _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf})
+        _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf, "level": np.array(m.level)})
 
 
 def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
@@ -59,4 +59,5 @@ def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
     with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for name, array in arrays.items():
             with archive.open(f"{name}.npy", "w") as f:
-                np.lib.format.write_array(f, array.astype(np.float16), allow_pickle=False)
+                kind = np.float32 if name == "level" else np.float16  # a gain may be below float16's smallest
+                np.lib.format.write_array(f, array.astype(kind), allow_pickle=False)

@@ -272,11 +272,13 @@ METRICS: dict[str, Metric] = {
             crps, of="samples",
         ),
         Metric(
-            "coverage_50", "50 %", "one", 2, "", f"Share of the pixels inside the central 50 % interval. {_COVER}",
+            "coverage_50", "Coverage 50 %", "one", 2, "",
+            f"Share of the pixels inside the central 50 % interval. {_COVER}",
             coverage_50, of="samples", target=0.5,
         ),
         Metric(
-            "coverage_90", "90 %", "one", 2, "", f"Share of the pixels inside the central 90 % interval. {_COVER}",
+            "coverage_90", "Coverage 90 %", "one", 2, "",
+            f"Share of the pixels inside the central 90 % interval. {_COVER}",
             coverage_90, of="samples", target=0.9,
         ),
     )

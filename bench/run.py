@@ -232,6 +232,7 @@ class Runner:
         if self.computed == 0 and _stamp(facts) == stamp and (self.folder / "results.parquet").is_file():
             return  # nothing new: leave the files as they are
         results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
+        results.write_environments(self.folder / "env.parquet", self._environments())
         kept.gather(self.folder / "pictures", self.folder / "images", cells)
         write_text(self.folder / "grid.yaml", self.grid.text)
         write_text(facts, json.dumps(self._facts(finished, started, stamp), indent=1, ensure_ascii=False))

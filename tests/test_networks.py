@@ -10,8 +10,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from bench.diffusion.schedule import Schedule
-from bench.errors import SettingError
-from bench.errors import WeightsError
+from bench.errors import SettingError, WeightsError
 from bench.networks import weights
 from bench.networks.prior import Prior, build, scalar
 from bench.networks.seed003 import Seed003Config, SelfAttention

@@ -1,0 +1,172 @@
+"""When a difference is a regression.
+
+Two runs of the same code on the same measurements differ by rounding alone. How much that is depends on the type:
+in float64 PSNR agrees to 1e-9 dB across processors and versions of torch, for samplers too; in float32 it agrees
+to 1e-5 dB for deterministic solvers, but the chaos of a long sampling chain can move single images by 0.5 dB. So:
+
+- **exact**: float64, or float32 of a deterministic solver on the same machine. A group fails when its mean loss
+  exceeds the tolerance, which lies far above rounding: there is no chance in the difference to be tested.
+- **noisy**: everything else. A group fails when its mean loss exceeds the tolerance *and* a one-sided paired
+  t-test, clustered by image and corrected by Holm over all groups and metrics, rejects "the loss is within the
+  tolerance". A second test pools all settings of a solver, where one group holds too few images.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from bench.metrics import METRICS
+from bench.stats import cluster_means, holm
+
+#: metric -> tolerated mean loss of a group: float64; float32 elsewhere the same; float32 of a sampler elsewhere
+TOLERANCES = {
+    "psnr": (1e-3, 0.02, 0.15),
+    "ssim": (2e-5, 5e-4, 5e-3),
+    "lpips_alex": (2e-4, 1e-3, 1e-2),
+    "crps": (2e-5, 2e-4, 1e-3),
+    "coverage_50": (2e-3, 0.01, 0.05),
+    "coverage_90": (2e-3, 0.01, 0.05),
+    "residual_chi2": (1e-3, 0.02, 0.1),
+}
+#: Chance of a false alarm in a whole check of unchanged code, where chance enters at all.
+ALPHA = 0.01
+
+Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One metric of one solver on one setting (or on all of them, pooled).
+
+    Attributes:
+        setting: its name, or None when pooled.
+        before, now: means over the pairs.
+        loss: mean loss, positive where it got worse, in the metric's own unit; ``half``: 95 % interval, or NaN.
+        tolerance: what is allowed.
+        exact: whether chance has no part in the difference.
+        p: of "the loss is within the tolerance", corrected by Holm; None when exact.
+        worst: the image that lost most, and how much.
+        broken: pairs whose value cannot be compared: NaN or missing now, a number before.
+    """
+
+    solver: str
+    setting: str | None
+    metric: str
+    before: float
+    now: float
+    loss: float
+    half: float
+    tolerance: float
+    exact: bool
+    p: float | None
+    worst: tuple[str, float]
+    broken: int
+    n: int
+
+    @property
+    def regressed(self) -> bool:
+        """Whether the gate closes."""
+        if self.broken:
+            return True
+        return self.loss > self.tolerance and (self.exact or (self.p is not None and self.p < ALPHA))
+
+    @property
+    def improved(self) -> bool:
+        """Whether it got better by more than the tolerance."""
+        return not self.broken and self.loss < -self.tolerance
+
+
+def compare(
+    pairs: Mapping[tuple[str, str], Sequence[Pair]],
+    metrics: Sequence[str],
+    *,
+    same_machine: bool,
+    overrides: Mapping[str, float] | None = None,
+) -> list[Comparison]:
+    """Every group and metric, then every solver pooled over its settings; p-values corrected together.
+
+    Args:
+        pairs: (solver, setting) -> (row before, row now), both ok.
+        same_machine: whether both ran on the same kind of processor with the same libraries.
+        overrides: metric -> tolerance instead of the table's.
+    """
+    found = []
+    for metric in metrics:
+        for (solver, setting), rows in pairs.items():
+            found += _compared(solver, setting, metric, rows, same_machine, overrides or {})
+        for solver in dict.fromkeys(s for s, _ in pairs):
+            pooled = [p for (s, _), rows in pairs.items() if s == solver for p in rows]
+            if len({s for n, s in pairs if n == solver}) > 1:
+                found += _compared(solver, None, metric, pooled, same_machine, overrides or {})
+    adjusted = holm([math.nan if c.p is None else c.p for c in found])
+    return [c if c.p is None else replace(c, p=float(a)) for c, a in zip(found, adjusted, strict=True)]
+
+
+def tolerance(metric: str, row: Mapping[str, Any], same_machine: bool) -> tuple[float, bool]:
+    """(tolerated mean loss, whether a difference is exact) for rows of this type and solver."""
+    double, single, chaotic = TOLERANCES[metric.removesuffix("_mean")]
+    if row["dtype"] == "float64" and row["device"] == "cpu":
+        return double, True
+    if not row["stochastic"]:
+        return single, same_machine
+    return (single, False) if same_machine else (chaotic, False)
+
+
+def _compared(
+    solver: str, setting: str | None, metric: str, rows: Sequence[Pair], same: bool, overrides: Mapping[str, float]
+) -> list[Comparison]:
+    before, now = (np.array([_value(p[i], metric) for p in rows]) for i in (0, 1))
+    known = np.isfinite(before) & np.isfinite(now)
+    equal = (before == now) | ~np.isfinite(before)  # infinite PSNR twice; or nothing to compare with
+    broken = int((~known & ~equal).sum())
+    if not known.any() and not broken:
+        return []
+    loss = METRICS[metric].loss(now[known]) - METRICS[metric].loss(before[known])
+    images = np.array([p[1]["image"] for p in rows])[known]
+    allowed, exact = tolerance(metric, rows[0][1], same)
+    allowed = overrides.get(metric, allowed)
+    mean, half, p = _tested(loss, images, allowed)
+    worst = int(np.argmax(loss)) if len(loss) else 0
+    return [
+        Comparison(
+            solver=solver,
+            setting=setting,
+            metric=metric,
+            before=float(before[known].mean()) if len(loss) else math.nan,
+            now=float(now[known].mean()) if len(loss) else math.nan,
+            loss=mean,
+            half=half,
+            tolerance=allowed,
+            exact=exact,
+            p=None if exact else p,
+            worst=(str(images[worst]), float(loss[worst])) if len(loss) else ("", math.nan),
+            broken=broken,
+            n=len(loss),
+        )
+    ]
+
+
+def _value(row: Mapping[str, Any], metric: str) -> float:
+    value = row.get(f"m_{metric}")
+    return math.nan if value is None else float(value)
+
+
+def _tested(loss: np.ndarray, images: np.ndarray, allowed: float) -> tuple[float, float, float]:
+    """Mean over image means, half width of its 95 % interval, one-sided p of "the mean is at most ``allowed``"."""
+    from scipy.special import stdtr, stdtrit
+
+    if len(loss) == 0:
+        return math.nan, math.nan, 1.0
+    m = cluster_means(loss, images)
+    mean, n = float(m.mean()), len(m)
+    if n < 2:
+        return mean, math.nan, 1.0
+    se = float(m.std(ddof=1)) / math.sqrt(n)
+    if se == 0:
+        return mean, 0.0, float(mean <= allowed)
+    return mean, float(stdtrit(n - 1, 0.975)) * se, float(stdtr(n - 1, -(mean - allowed) / se))

@@ -1,0 +1,144 @@
+"""A run against a baseline: pair the cells, refuse what must not be compared, collect what is wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from bench.check.baseline import Record, Row
+from bench.check.rule import Comparison, Pair, compare
+from bench.errors import ResultError
+
+#: What a check may find.
+REASONS = ("metric", "failure", "missing", "cost", "time")
+#: What fails a check unless told otherwise: seconds depend on the machine, and cost is meant to change at times.
+FATAL = ("metric", "failure", "missing")
+
+_COUNTS = ("n_A", "n_At", "nfe_forward", "nfe_backward")
+#: What two machines must share for float32 to round alike.
+_MACHINE = ("torch", "numpy", "scipy", "simd", "device")
+#: A solver whose median time grew by this factor is slower.
+SLOWER = 1.5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check found. ``fatal``: which of it closes the gate."""
+
+    before: Record
+    now: Record
+    same_machine: bool
+    cells: int
+    comparisons: list[Comparison]
+    failing: list[Row]
+    fixed: list[Row]
+    missing: list[Row]
+    new: list[Row]
+    dearer: list[tuple[str, str, int, int]]
+    slower: list[tuple[str, float]]
+    fatal: tuple[str, ...]
+
+    @property
+    def regressed(self) -> list[Comparison]:
+        """Groups that got worse, the worst first."""
+        return sorted((c for c in self.comparisons if c.regressed), key=lambda c: -c.loss / c.tolerance)
+
+    @property
+    def improved(self) -> list[Comparison]:
+        """Groups that got better by more than the tolerance."""
+        return [c for c in self.comparisons if c.improved and c.setting is not None]
+
+    @property
+    def reasons(self) -> dict[str, int]:
+        """How much of each kind was found, whether it is fatal or not."""
+        found = {
+            "metric": len(self.regressed),
+            "failure": len(self.failing),
+            "missing": len(self.missing),
+            "cost": len(self.dearer),
+            "time": len(self.slower),
+        }
+        return {k: v for k, v in found.items() if v}
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing fatal was found."""
+        return not any(r in self.fatal for r in self.reasons)
+
+
+def check(
+    now: Record,
+    before: Record,
+    *,
+    fatal: Sequence[str] = FATAL,
+    tolerances: Mapping[str, float] | None = None,
+) -> Verdict:
+    """Compare. Raises ResultError when nothing, or not the same thing, was measured."""
+    old, new = _by_cell(before.rows), _by_cell(now.rows)
+    shared = [k for k in old if k in new]
+    if not shared:
+        raise ResultError("not comparable: the run and the baseline have no cell in common (other solvers or grid?)")
+    pairs = [(old[k], new[k]) for k in shared]
+    _refuse(pairs)
+    same = all(before.environment.get(n) == now.environment.get(n) for n in _MACHINE)
+    good: dict[tuple[str, str], list[Pair]] = {}
+    for a, b in pairs:
+        if a["status"] == b["status"] == "ok":
+            good.setdefault((b["solver"], b["setting"]), []).append((a, b))
+    metrics = [m for m in before.metrics if m in now.metrics]
+    if absent := [m for m in before.metrics if m not in now.metrics]:
+        raise ResultError(f"not comparable: the run lacks the baseline's metrics {', '.join(absent)}")
+    return Verdict(
+        before=before,
+        now=now,
+        same_machine=same,
+        cells=len(shared),
+        comparisons=compare(good, metrics, same_machine=same, overrides=tolerances),
+        failing=[b for a, b in pairs if a["status"] == "ok" != b["status"]],
+        fixed=[b for a, b in pairs if a["status"] != "ok" == b["status"]],
+        missing=[old[k] for k in old if k not in new],
+        new=[new[k] for k in new if k not in old],
+        dearer=_dearer(good),
+        slower=_slower(good),
+        fatal=tuple(fatal),
+    )
+
+
+def _by_cell(rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
+    names = ("solver", "dataset", "setting", "image", "psf_index", "rep")
+    return {tuple(r[n] for n in names): r for r in rows}
+
+
+def _refuse(pairs: Sequence[Pair]) -> None:
+    for what, name in (("measurements", "y_sha"), ("weights", "weights_sha"), ("number type", "dtype")):
+        differ = [(a, b) for a, b in pairs if a.get(name) and b.get(name) and a[name] != b[name]]
+        if differ:
+            a, b = differ[0]
+            raise ResultError(
+                f"not comparable: other {what} than the baseline's in {len(differ)} of {len(pairs)} cells, the first "
+                f"is {b['solver']} on {b['setting']}, {b['image']}: {str(b[name])[:12]} now, {str(a[name])[:12]} "
+                "before. If that is meant, write a new baseline: bench baseline update RUN --all --reason …"
+            )
+
+
+def _dearer(groups: Mapping[tuple[str, str], Sequence[Pair]]) -> list[tuple[str, str, int, int]]:
+    """(solver, what is counted, before, now) where a solver calls its operator or network more often."""
+    found: dict[tuple[str, str], tuple[int, int]] = {}
+    for (solver, _), rows in groups.items():
+        for name in _COUNTS:
+            before, now = (max(p[i].get(name) or 0 for p in rows) for i in (0, 1))
+            if now > before:
+                found[solver, name] = max(found.get((solver, name), (0, 0)), (before, now), key=lambda v: v[1] - v[0])
+    return [(s, n, a, b) for (s, n), (a, b) in found.items()]
+
+
+def _slower(groups: Mapping[tuple[str, str], Sequence[Pair]]) -> list[tuple[str, float]]:
+    """(solver, median ratio of seconds) beyond ``SLOWER``."""
+    ratios: dict[str, list[float]] = {}
+    for (solver, _), rows in groups.items():
+        ratios.setdefault(solver, []).extend(b["seconds"] / a["seconds"] for a, b in rows if a.get("seconds"))
+    medians = {s: float(np.median(r)) for s, r in ratios.items() if r}
+    return [(s, m) for s, m in medians.items() if m > SLOWER]

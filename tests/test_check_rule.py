@@ -1,0 +1,132 @@
+"""When a difference is a regression: exact and noisy comparisons, pooling, correction."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from bench.check.baseline import Record
+from bench.check.rule import Pair, compare, tolerance
+from bench.check.verdict import check
+from bench.errors import ResultError
+
+RNG = np.random.default_rng(0)
+
+
+def row(image: str, psnr: float | None, **changes: Any) -> dict[str, Any]:
+    base = {
+        "solver": "a", "dataset": "d", "setting": "s", "image": image, "psf_index": 0, "rep": 0, "status": "ok",
+        "stochastic": False, "tuned": None, "y_sha": "y" + image, "weights_sha": None, "dtype": "float64",
+        "device": "cpu", "threads": 1, "seconds": 1.0, "n_A": 5, "n_At": 5, "nfe_forward": 0, "nfe_backward": 0,
+        "m_psnr": psnr,
+    }  # fmt: skip
+    return {**base, **changes}
+
+
+def pairs(loss: np.ndarray, **changes: Any) -> list[Pair]:
+    """Pairs whose PSNR fell by ``loss`` from 30 dB, one image each."""
+    return [(row(f"i{k}", 30.0, **changes), row(f"i{k}", 30.0 - v, **changes)) for k, v in enumerate(loss)]
+
+
+def record(rows: list[dict[str, Any]], **environment: str) -> Record:
+    return Record(list(rows), ("psnr",), {"torch": "2", **environment}, "abc")
+
+
+def test_in_float64_any_loss_above_the_tolerance_is_a_regression_however_it_scatters() -> None:
+    (c,) = compare({("a", "s"): pairs(np.array([0.0, 0.0, 0.0, 0.1]))}, ["psnr"], same_machine=False)
+    assert c.regressed
+    assert c.p is None
+    assert c.worst == ("i3", pytest.approx(0.1))
+
+
+def test_rounding_is_no_regression_and_neither_is_a_gain() -> None:
+    groups = {("a", "s"): pairs(np.full(4, 1e-6)), ("a", "t"): pairs(np.full(4, -0.5))}
+    found = {c.setting: c for c in compare(groups, ["psnr"], same_machine=True)}
+    assert not any(c.regressed for c in found.values())
+    assert found["t"].improved
+    assert not found["s"].improved
+
+
+def test_a_sampler_in_float32_elsewhere_needs_evidence_and_not_one_unlucky_image() -> None:
+    kind = {"stochastic": True, "dtype": "float32"}
+    unlucky = np.zeros(24)
+    unlucky[3] = 6.0  # mean loss 0.25 dB, by one image
+    steady = 0.4 + 0.1 * RNG.standard_normal(24)
+    groups = {("a", "s"): pairs(unlucky, **kind), ("b", "s"): pairs(steady, solver="b", **kind)}
+    found = {c.solver: c for c in compare(groups, ["psnr"], same_machine=False)}
+    assert found["a"].loss > found["a"].tolerance
+    assert not found["a"].regressed
+    assert found["b"].regressed
+
+
+def test_the_same_loss_is_judged_by_the_type_and_the_machine() -> None:
+    double = tolerance("psnr", row("i", 1.0), same_machine=False)
+    single = tolerance("psnr", row("i", 1.0, dtype="float32"), same_machine=True)
+    sampler = tolerance("psnr", row("i", 1.0, dtype="float32", stochastic=True), same_machine=False)
+    assert double[0] < single[0] < sampler[0]
+    assert (double[1], single[1], sampler[1]) == (True, True, False)
+
+
+def test_pooling_finds_what_single_groups_are_too_small_to_show() -> None:
+    kind = {"stochastic": True, "dtype": "float32"}
+    images = [f"i{k}" for k in range(12)]
+    groups = {}
+    for s in range(12):
+        loss = 0.35 + 0.45 * RNG.standard_normal(12)
+        groups["a", f"s{s}"] = [
+            (row(i, 30.0, setting=f"s{s}", **kind), row(i, 30.0 - v, setting=f"s{s}", **kind))
+            for i, v in zip(images, loss, strict=True)
+        ]
+    found = compare(groups, ["psnr"], same_machine=False)
+    assert [c.setting for c in found if c.regressed] == [None]
+
+
+@pytest.mark.parametrize("value", [None, math.nan])
+def test_a_number_that_is_gone_never_passes(value: float | None) -> None:
+    broken = [(row("i", 30.0), row("i", value))]
+    (c,) = compare({("a", "s"): broken}, ["psnr"], same_machine=True)
+    assert c.broken == 1
+    assert c.regressed
+
+
+def test_a_metric_that_neither_run_could_compute_is_left_out() -> None:
+    assert compare({("a", "s"): [(row("i", None), row("i", None))]}, ["psnr"], same_machine=True) == []
+
+
+def test_new_failures_and_missing_cells_fail_and_fixed_and_new_ones_do_not() -> None:
+    before = [row("1", 30.0), row("2", 30.0), row("3", None, status="error"), row("4", 30.0)]
+    now = [row("1", 30.0), row("2", None, status="timeout"), row("3", 29.0), row("5", 28.0)]
+    v = check(record(now), record(before))
+    found = [[r["image"] for r in rows] for rows in (v.failing, v.missing, v.fixed, v.new)]
+    assert found == [["2"], ["4"], ["3"], ["5"]]
+    assert not v.passed
+    assert check(record(now[:1]), record(before[:1])).passed
+    assert check(record(now[:1]), record(before[:2]), fatal=["metric"]).passed
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"y_sha": "other"}, "other measurements"),
+        ({"weights_sha": "w2"}, "other weights"),
+        ({"dtype": "float32"}, "type"),
+    ],
+)
+def test_other_measurements_weights_or_types_are_refused(change: dict[str, str], words: str) -> None:
+    with pytest.raises(ResultError, match=words):
+        check(record([row("1", 30.0, **change)]), record([row("1", 30.0, weights_sha="w1")]))
+
+
+def test_nothing_in_common_is_not_a_pass() -> None:
+    with pytest.raises(ResultError, match="no cell in common"):
+        check(record([row("1", 30.0)]), record([row("2", 30.0)]))
+
+
+def test_more_calls_are_reported_and_fail_only_when_asked() -> None:
+    now = [row("1", 30.0, nfe_forward=20)]
+    assert check(record(now), record([row("1", 30.0)])).dearer == [("a", "nfe_forward", 0, 20)]
+    assert check(record(now), record([row("1", 30.0)])).passed
+    assert not check(record(now), record([row("1", 30.0)]), fatal=["cost"]).passed
