@@ -1,0 +1,106 @@
+"""Examining a solver: everything that its certificate says."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from bench.contracts import Solver
+from bench.errors import SettingError
+from bench.oracles.gaussian import GaussianPrior
+from bench.oracles.mixture import MixturePrior
+from bench.plugins import find, load
+from bench.settings import build, resolve
+from bench.verify import conformance, gaussian, invariances, mixture
+from bench.verify.certificate import Certificate, Kind
+
+#: Evaluations of the prior above which fewer samples are drawn.
+MANY = 300
+
+
+def examine(
+    name: str,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    kind: Kind | None = None,
+    samples: int | None = None,
+    quick: bool = False,
+    base: Path | None = None,
+    say: Callable[[str], None] = lambda _: None,
+) -> Certificate:
+    """The certificate of a solver.
+
+    Args:
+        name: a built-in name or a path to a file.
+        settings: of the solver; defaults otherwise.
+        kind: what to judge it as; by default what it declares (see ``declared``).
+        samples: drawn where moments cannot be had exactly; by default 64, or 16 for a solver with many evaluations.
+        quick: one noise level, few samples, no large pictures, no mixture.
+        base: the folder that a relative path starts from.
+        say: told what is going on.
+    """
+    began, plugin = time.perf_counter(), find("solver", name, base)
+    given = resolve(plugin, settings or {})
+    make = partial(build, plugin, load(plugin))
+    solver = make(given)
+    if samples is not None and samples < 2:
+        raise SettingError(f"samples must be at least 2, got {samples}")
+    with _one_thread():
+        prior = GaussianPrior()
+        blur = _suitable(solver, prior)
+        say("contract")
+        checks = [conformance.check(plugin, solver, given, base, blur)]
+        cost = gaussian.calls(solver, prior, blur)
+        n = samples or (16 if quick or cost.nfe_forward + cost.nfe_backward > MANY else 64)
+        scores = []
+        for sigma in gaussian.SIGMAS[:1] if quick else gaussian.SIGMAS:
+            say(f"Gaussian oracle, σ {sigma:g}")
+            scores.append(gaussian.score(solver, prior, sigma, n, cost.nfe_forward, blur))
+        patches = None
+        if not quick and solver.needs_prior:
+            say("mixture oracle")
+            patches = mixture.score(solver, MixturePrior(), samples=8 if n > 16 else 2, psf=blur)
+        say("invariances")
+        checks += [
+            invariances.batch(solver, prior, blur),
+            invariances.size(solver, prior, blur, most=64 if quick else 128),
+            invariances.units(solver, prior, blur),
+            *invariances.start(plugin, given, make, prior, blur),
+        ]
+    kind = kind or declared(solver)
+    calls = cost.nfe_forward, cost.nfe_backward
+    return Certificate(plugin.label, given, kind, calls, scores, patches, checks, time.perf_counter() - began)
+
+
+def declared(solver: Solver) -> Kind:
+    """What a solver says it is: "other" without the prior, "point" if deterministic or its ``point`` is true."""
+    if not solver.needs_prior:
+        return "other"
+    return "point" if getattr(solver, "point", not solver.stochastic) else "sample"
+
+
+def _suitable(solver: Solver, prior: GaussianPrior) -> np.ndarray | None:
+    """The oracle's blur (None), or no blur at all for a solver that refuses to deblur."""
+    try:
+        gaussian.calls(solver, prior)
+    except SettingError:
+        return np.ones((1, 1))
+    return None
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Transforms of 64 × 64 pixels are too small to share, and results shall not depend on the machine's cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

@@ -1,0 +1,83 @@
+"""The exact moments of a sampler that is affine in its noise and commutes with shifts, as x_0-type samplers are here.
+
+Under a Gaussian prior such a sampler returns x = b + Σ_k G_k n_k, with n_k its K draws of white noise and G_k
+convolutions. Run with the noise zero it returns b; with an impulse as the k-th draw, b plus the kernel of G_k. So
+K + 1 images in a batch give the mean and the spectrum Σ_k |G_k|² with nothing left to chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.contracts import Solver
+from bench.diffusion.denoiser import Prior
+from bench.oracles.gaussian import Scene
+from bench.oracles.moments import Moments
+from bench.verify import runs
+
+#: More draws than this cost more than they are worth: use samples.
+MOST = 130
+#: Rounding, relative to the response.
+ROUNDING = 1e-6
+
+
+class Scripted(np.random.Generator):
+    """A generator whose normal draws are zero but for one, ``what``, in the call of number ``at``; counts calls.
+
+    Everything else that it is asked for is random, with a seed of its own.
+    """
+
+    def __init__(self, at: int = -1, what: np.ndarray | None = None, seed: int = 0):
+        super().__init__(np.random.Philox(seed))
+        self.at, self.what, self.calls = at, what, 0
+
+    def standard_normal(self, size: Any = None, *args: Any, **kwargs: Any) -> Any:  # noqa: ARG002  # numpy's signature
+        """Zeros, or ``what`` in the corner of zeros."""
+        out = np.zeros(() if size is None else size)
+        if self.calls == self.at and self.what is not None:
+            out[..., : self.what.shape[0], : self.what.shape[1]] = self.what
+        self.calls += 1
+        return out
+
+    def normal(self, loc: Any = 0.0, scale: Any = 1.0, size: Any = None) -> Any:
+        """The same, scaled."""
+        return loc + scale * self.standard_normal(size)
+
+
+def moments(solver: Solver, prior: Prior, scene: Scene) -> Moments | None:
+    """Exact moments, or None for a sampler that is not affine, does not commute with shifts, or draws too often."""
+    rngs = [Scripted(seed=0), Scripted(seed=1)]
+    quiet = _respond(solver, prior, scene, rngs)
+    K = rngs[0].calls
+    if K > MOST or not torch.allclose(quiet[0], quiet[1], rtol=0, atol=ROUNDING):
+        return None
+    if K and not _is_convolution(solver, prior, scene, quiet, K):
+        return None
+    impulse, power = np.ones((1, 1)), torch.zeros(scene.shape, dtype=torch.float64)
+    for start in range(0, K, runs.TOGETHER):
+        some = [Scripted(k, impulse) for k in range(start, min(start + runs.TOGETHER, K))]
+        kernels = _respond(solver, prior, scene, some) - quiet[0]
+        power += (torch.fft.fft2(kernels).abs() ** 2).sum(0)
+    return Moments(quiet[0], power)
+
+
+def _is_convolution(solver: Solver, prior: Prior, scene: Scene, quiet: Tensor, K: int) -> bool:
+    """Whether a draw's effect doubles with it and moves with it, for the first draw and one in the middle."""
+    white = np.random.default_rng(0).standard_normal(scene.shape)
+    for at in {0, K // 2}:
+        tried = [white, 2 * white, np.roll(white, (3, 5), (0, 1))]
+        once, twice, moved = _respond(solver, prior, scene, [Scripted(at, w) for w in tried]) - quiet[0]
+        limit = ROUNDING * (1 + float(once.abs().max()))
+        if (twice - 2 * once).abs().max() > limit or (moved - once.roll((3, 5), (0, 1))).abs().max() > limit:
+            return False
+    return True
+
+
+def _respond(solver: Solver, prior: Prior, scene: Scene, rngs: Sequence[Scripted]) -> Tensor:
+    y = scene.y.expand(len(rngs), -1, -1)
+    return runs.draw(solver, prior, y, scene.psf, scene.sigma, rngs)

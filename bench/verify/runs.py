@@ -1,0 +1,72 @@
+"""Running any solver on the problems of an oracle."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.assemble import assemble
+from bench.blur import Blur
+from bench.contracts import Cost, NoiseLevel, Problem, Solver
+from bench.diffusion.denoiser import Denoiser, Prior
+from bench.errors import SolverError
+from bench.measure import Measurement
+from bench.seeds import generator
+
+#: Images that ride together: more leave the cache.
+TOGETHER = 64
+
+
+def problem(
+    solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
+) -> Problem:
+    """The circular problem of measurements y (B, H, W) in [-1, 1] units, float64; ``sigma`` in the same units."""
+    level = NoiseLevel(0.0, sigma / 2)
+    pictures = [((yi + 1) / 2).numpy()[None] for yi in y]
+    measured = [Measurement(y=yi, truth=yi, psf=psf, T=1.0, level=level) for yi in pictures]
+    return assemble(
+        measured,
+        rngs,
+        boundary="circular",
+        dtype=torch.float64,
+        blind=solver.blind,
+        prior=(lambda cost: Denoiser(prior, cost)) if solver.needs_prior else None,
+    )
+
+
+def scaled(problem: Problem, c: float) -> Problem:
+    """The same problem in other units: (y, K, σ) -> c (y, K, σ), y in the units that the solver works in."""
+    offset = 1.0 if problem.prior is not None else 0.0  # samplers see 2 y - 1
+    y = (c * (2 * problem.y - offset) + offset) / 2
+    cost, blur = Cost(), problem.known_blur
+    prior = Denoiser(problem.prior.prior, cost) if problem.prior is not None else None
+    noise = NoiseLevel(problem.known_noise.gain, c * problem.known_noise.sigma)
+    return Problem(y, Blur(c * blur.psf, blur.shape, blur.boundary, cost), noise, problem.rng, cost, prior)
+
+
+def solve(solver: Solver, problem: Problem) -> Tensor:
+    """Estimates (B, H, W) in [-1, 1] units. Raises SolverError when they are not finite or have another shape."""
+    with torch.no_grad():
+        x = solver.solve(problem)
+    if x.shape != problem.y.shape:
+        raise SolverError(f"solve() returned the shape {tuple(x.shape)}, y has {tuple(problem.y.shape)}")
+    if bad := int((~torch.isfinite(x)).sum()):
+        raise SolverError(f"the estimate of the oracle's problem has {bad} non-finite values")
+    return 2 * x[:, 0].double() - 1
+
+
+def draw(
+    solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
+) -> Tensor:
+    """``solve`` on measurements y (B, H, W), in batches of at most TOGETHER."""
+    starts = range(0, len(y), TOGETHER)
+    parts = [problem(solver, prior, y[i : i + TOGETHER], psf, sigma, rngs[i : i + TOGETHER]) for i in starts]
+    return torch.cat([solve(solver, p) for p in parts])
+
+
+def generators(n: int, *key: object) -> list[np.random.Generator]:
+    """n generators, the i-th the same whatever n."""
+    return [generator("verify", *key, i) for i in range(n)]
