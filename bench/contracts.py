@@ -235,6 +235,8 @@ class Solver:
     Attributes:
         blind: sees neither PSF nor noise level.
         stochastic: draws from ``problem.rng``: each run is another sample.
+        point: stochastic, yet a run gives an estimate and not a sample of the posterior.
+        denoises: removes noise alone: only for the operator ``identity``.
         needs_prior: gets ``problem.prior``, the trained denoiser that its setting ``weights`` names.
         reference: paper, with the equation where it helps.
         family: "reference", "filter", "variational", "library", "diffusion" or "network"; the report groups by it.
@@ -242,6 +244,8 @@ class Solver:
 
     blind: ClassVar[bool] = False
     stochastic: ClassVar[bool] = False
+    point: ClassVar[bool] = False
+    denoises: ClassVar[bool] = False
     needs_prior: ClassVar[bool] = False
     reference: ClassVar[str] = ""
     family: ClassVar[str] = "variational"

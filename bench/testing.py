@@ -21,9 +21,11 @@ from torch import Tensor
 
 from bench.assemble import assemble
 from bench.blur import Boundary
-from bench.contracts import Dataset, Exposed, Image, Noise, NoiseLevel, Operator, Problem, Solver
+from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator, Problem, Solver
+from bench.diffusion.denoiser import Denoiser
 from bench.exposure import check_psf
 from bench.measure import Measurement, measure
+from bench.oracles.gaussian import GaussianPrior
 from bench.plugins import Plugin, find, load
 from bench.seeds import generator
 from bench.settings import build
@@ -92,19 +94,25 @@ def _problem(
     channels: int = 1,
     seed: int = 0,
 ) -> Problem:
-    measurements = [_measurement(i, size, boundary, channels) for i in images]
+    measurements = [_measurement(i, size, boundary, channels, blurred=not solver.denoises) for i in images]
     rngs = [generator("conformance", seed, i) for i in images]
-    return assemble(measurements, rngs, boundary=boundary, dtype=dtype, blind=solver.blind)
+    prior = _prior if solver.needs_prior else None
+    return assemble(measurements, rngs, boundary=boundary, dtype=dtype, blind=solver.blind, prior=prior)
 
 
-def _measurement(i: int, size: int, boundary: Boundary, channels: int) -> Measurement:
+def _prior(cost: Cost) -> Denoiser:
+    """The exact denoiser of Gaussian images: no weights, no network."""
+    return Denoiser(GaussianPrior(), cost)
+
+
+def _measurement(i: int, size: int, boundary: Boundary, channels: int, blurred: bool = True) -> Measurement:
     """A picture of a few boxes behind an asymmetric 5 x 7 kernel and 1 % noise, different for each ``i``."""
     rng = generator("conformance picture", i)
     scene = np.full((channels, size + 8, size + 8), 0.3)
     for _ in range(6):
         top, left, high, wide = rng.integers(2, size // 2, 4)
         scene[:, top : top + high, left : left + wide] = rng.random((channels, 1, 1))
-    psf = rng.random((5, 7)) * (rng.random((5, 7)) > 0.6) + 1e-3
+    psf = rng.random((5, 7)) * (rng.random((5, 7)) > 0.6) + 1e-3 if blurred else np.ones((1, 1))
     return measure(Image(str(i), scene, 4), Exposed(psf / psf.sum()), _OnePercent(), rng, boundary)
 
 

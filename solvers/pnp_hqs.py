@@ -4,11 +4,9 @@ import math
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.levels import at_sigma
 from bench.diffusion.task import Task
 
 
@@ -49,10 +47,5 @@ class PnpHqs(Solver):
             C = z.new_tensor([s**2 / self.lam for s in sigmas]).view(-1, 1, 1, 1)
             shift, multiplier = task.shift(task.y - task.A(z), C, multiplier)
             x = z + shift
-            z = torch.cat([self._denoised(task, xi[None], s) for xi, s in zip(x, sigmas, strict=True)])
+            z = task.denoised(x, sigmas)
         return task.estimate(z)
-
-    @staticmethod
-    def _denoised(task: Task, x: Tensor, sigma: float) -> Tensor:
-        level = at_sigma(task.prior.schedule, sigma)
-        return task.x0(level.a * x, level)

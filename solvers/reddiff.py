@@ -32,6 +32,7 @@ class RedDiff(Solver):
     weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
+    point: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
     reference: ClassVar[str] = "Mardani, Song, Kautz & Vahdat 2024, ICLR, Algorithm 1"

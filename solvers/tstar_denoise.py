@@ -23,6 +23,7 @@ class TstarDenoise(Solver):
     weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
+    denoises: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
     reference: ClassVar[str] = "Vincent 2011 (Tweedie's formula); Song et al. 2021, the SDE run from an inner time"
@@ -36,12 +37,14 @@ class TstarDenoise(Solver):
         task = Task(problem, "mean")
         if problem.psf.shape[-2:] != (1, 1):
             raise SettingError("tstar_denoise removes noise alone: use the operator identity")
-        return task.estimate(torch.cat([self._one(task, i) for i in range(task.n)]))
+        if not self.sample:
+            return task.estimate(task.denoised(task.y, [float(s) for s in task.sigma]))
+        noise = [task.noise() for _ in range(self.sample)]  # drawn for all images at once, whatever their t*
+        return task.estimate(torch.cat([self._sampled(task, i, noise) for i in range(task.n)]))
 
-    def _one(self, task: Task, i: int) -> Tensor:
-        visited = levels(task.prior.schedule, "logsnr", max(1, self.sample), highest=float(task.sigma[i]))
-        x = visited[0].a * task.extend(task.y)[i : i + 1]
-        for now, then in pairwise([*visited, CLEAN]):
-            noise = None if then.clean else task.noise()[i : i + 1]
-            x = ddim(x, task.x0(x, now), now, then, 1.0, noise)
+    def _sampled(self, task: Task, i: int, noise: list[Tensor]) -> Tensor:
+        visited = levels(task.prior.schedule, "logsnr", self.sample, highest=float(task.sigma[i]))
+        x = visited[0].a * task.y[i : i + 1]
+        for (now, then), n in zip(pairwise([*visited, CLEAN]), noise, strict=True):
+            x = ddim(x, task.x0(x, now), now, then, 1.0, n[i : i + 1])
         return x

@@ -23,6 +23,7 @@ class VpsdeDenoise(Solver):
     weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
+    denoises: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
     reference: ClassVar[str] = "Noise to Anatomy: VP-SDE denoising of OrganAMNIST, course slides"

@@ -13,6 +13,8 @@ from bench.testing import check_dataset, check_noise, check_operator, check_solv
 
 #: Settings that keep a solver short here; what it does is the same.
 SHORT: dict[str, dict[str, Any]] = {
+    **{p.name: {"steps": 4} for p in plugins.built_in("solver") if p.flags.get("needs_prior")},
+    "tstar_denoise": {"sample": 3},
     "haar_fista": {"steps": 5},
     "l1_autograd": {"steps": 5},
     "richardson_lucy": {"steps": 5},

@@ -30,7 +30,7 @@ def command(
     from bench.plugins import find
 
     plugin = find("solver", solver)
-    settings = _settings(setting or [])
+    settings = settings_of(setting or [])
     y = pictures.read(image)
     kernel = _kernel(psf, rotate180)
     level = sigma / 255 if sigma is not None else _estimated(y)
@@ -40,7 +40,8 @@ def command(
     typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}")
 
 
-def _settings(given: list[str]) -> dict[str, Any]:
+def settings_of(given: list[str]) -> dict[str, Any]:
+    """``name=value`` strings as settings. Raises SettingError."""
     from bench.errors import SettingError
     from bench.located import parse
 

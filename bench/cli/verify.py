@@ -32,13 +32,13 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Run a solver where the exact posterior is known and say how close it came; exits 1 if it fails."""
-    from bench.cli.deblur import _settings
+    from bench.cli.deblur import settings_of
     from bench.verify.examine import examine
 
     def say(text: str) -> None:
         typer.echo(f"{solver}: {text}", err=True)
 
-    found = examine(solver, _settings(setting or []), kind=kind, samples=samples, quick=quick, say=say)
+    found = examine(solver, settings_of(setting or []), kind=kind, samples=samples, quick=quick, say=say)
     if as_json:
         typer.echo(json.dumps(found.json(), indent=1, ensure_ascii=False))
     else:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import pairwise
 from typing import Any
 
@@ -64,12 +64,10 @@ class ErrorPower:
         log_sigmas = torch.tensor(self.sigmas, dtype=torch.float64).log()
         at = torch.tensor(max(sigma, 1e-12), dtype=torch.float64).log()
         row = _interpolate(log_sigmas, self._log_power, at.clamp(log_sigmas[0], log_sigmas[-1]).view(1))[0]
+        low, part = _rings_of(self.frequencies, shape)
+        values = torch.lerp(row[low], row[low + 1], part).to(like).exp()
         # Below the lowest level the error cannot exceed the noise: C <= σ², which binds long before.
-        rings = torch.tensor(self.frequencies, dtype=torch.float64).log()
-        f = torch.hypot(torch.fft.fftfreq(shape[0])[:, None].double(), torch.fft.rfftfreq(shape[1])[None].double())
-        wanted = f.clamp(self.frequencies[0], self.frequencies[-1]).log()
-        values = _interpolate(rings, row[:, None], wanted.flatten())[:, 0].view(f.shape).exp()
-        return (values.clamp(max=sigma**2) if math.isfinite(sigma) else values).to(like)
+        return values.clamp(max=sigma**2) if math.isfinite(sigma) else values
 
 
 def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0) -> ErrorPower:
@@ -111,8 +109,19 @@ def _rings(H: int, W: int) -> list[Tensor]:
     return [m for m in masks if m.any()]
 
 
+@lru_cache(maxsize=16)
+def _rings_of(frequencies: tuple[float, ...], shape: tuple[int, int]) -> tuple[Tensor, Tensor]:
+    """For each frequency of a grid: the ring below it, and how far it lies towards the next in log |f|."""
+    f = _frequency(*shape).clamp(frequencies[0], frequencies[-1])
+    return _between(torch.tensor(frequencies, dtype=torch.float64).log(), f.log())
+
+
 def _interpolate(knots: Tensor, values: Tensor, at: Tensor) -> Tensor:
     """Piecewise linear: values (k, m) at knots (k,) -> (n, m) at ``at`` (n,), within the knots' range."""
-    low = (torch.searchsorted(knots, at.contiguous(), right=True) - 1).clamp(0, len(knots) - 2)
-    part = (at - knots[low]) / (knots[low + 1] - knots[low])
+    low, part = _between(knots, at)
     return torch.lerp(values[low], values[low + 1], part[:, None])
+
+
+def _between(knots: Tensor, at: Tensor) -> tuple[Tensor, Tensor]:
+    low = (torch.searchsorted(knots, at.contiguous(), right=True) - 1).clamp(0, len(knots) - 2)
+    return low, (at - knots[low]) / (knots[low + 1] - knots[low])

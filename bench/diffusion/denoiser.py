@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
@@ -50,14 +51,15 @@ class Denoiser:
         self.prior, self.cost = prior, cost or Cost()
         self.schedule, self.stride, self.mean = prior.schedule, prior.stride, prior.mean
 
-    def x0(self, x: Tensor, level: Level) -> Tensor:
-        """E[x_0 | x_t] (B, 1, H, W), not clipped; differentiable in x."""
+    def x0(self, x: Tensor, level: Level | Sequence[Level]) -> Tensor:
+        """E[x_0 | x_t] (B, 1, H, W), not clipped; differentiable in x. ``level``: of all images, or of each."""
         self.cost.nfe_forward += 1
         H, W = x.shape[-2:]
         bottom, right = -H % self.stride, -W % self.stride
         if bottom or right:
             x = functional.pad(x, (0, right, 0, bottom), mode="replicate")
-        t = torch.full((len(x),), level.t, dtype=torch.float64, device=x.device)
+        times = [level.t] * len(x) if isinstance(level, Level) else [each.t for each in level]
+        t = torch.tensor(times, dtype=torch.float64, device=x.device)
         out = self.prior.x0(x, t)[..., :H, :W]
         if out.requires_grad:
             out.register_hook(self._count_backward)

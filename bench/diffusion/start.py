@@ -7,8 +7,9 @@ from itertools import pairwise
 
 from torch import Tensor
 
-from bench.diffusion.levels import CLEAN, Level, Spacing, levels
+from bench.diffusion.levels import CLEAN, Level, Spacing, level, levels
 from bench.diffusion.task import Task
+from bench.errors import SettingError
 
 
 def begin(task: Task, spacing: Spacing, steps: int, warm: float = 0.0) -> tuple[Tensor, list[tuple[Level, Level]]]:
@@ -19,6 +20,9 @@ def begin(task: Task, spacing: Spacing, steps: int, warm: float = 0.0) -> tuple[
         warm: 0 to start from pure noise; otherwise σ at which the Wiener estimate, with noise of that size added,
             takes the place of x_t (Chung, Sim & Ye 2022, "Come-Closer-Diffuse-Faster").
     """
+    if warm and not warm > level(task.prior.schedule, 0).sigma:
+        lowest = level(task.prior.schedule, 0).sigma
+        raise SettingError(f"warm must be 0, or a σ above the prior's lowest, {lowest:.3g}; got {warm}")
     visited = levels(task.prior.schedule, spacing, steps, highest=warm or math.inf)
     top = visited[0]
     x = top.s * task.noise()

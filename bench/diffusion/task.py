@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Literal
 
@@ -12,7 +13,7 @@ from torch.nn import functional
 
 from bench.blur import convolve, otf
 from bench.contracts import Problem
-from bench.diffusion.levels import Level
+from bench.diffusion.levels import Level, at_sigma
 from bench.diffusion.linear import conjugate_gradients
 from bench.spectra import VARIANCE_FLOOR
 
@@ -120,9 +121,14 @@ class Task:
 
     # --- the prior --------------------------------------------------------------------------------------------
 
-    def x0(self, x: Tensor, level: Level) -> Tensor:
-        """E[x_0 | x_t] of canvases."""
+    def x0(self, x: Tensor, level: Level | Sequence[Level]) -> Tensor:
+        """E[x_0 | x_t] of canvases; ``level``: of all images, or of each."""
         return self.prior.x0(x, level)
+
+    def denoised(self, x: Tensor, sigmas: Sequence[float]) -> Tensor:
+        """E[x_0 | x = x_0 + σ n], each image with its own σ."""
+        levels = [at_sigma(self.prior.schedule, s) for s in sigmas]
+        return self.x0(x * x.new_tensor([v.a for v in levels]).view(-1, 1, 1, 1), levels)
 
     def noise(self) -> Tensor:
         """Standard normal noise (n, 1, H', W'), each image from its own generator."""

@@ -54,9 +54,9 @@ def examine(
         raise SettingError(f"samples must be at least 2, got {samples}")
     with _one_thread():
         prior = GaussianPrior()
-        blur = _suitable(solver, prior)
+        blur = _suitable(solver)
         say("contract")
-        checks = [conformance.check(plugin, solver, given, base, blur)]
+        checks = [conformance.check(plugin, given, base)]
         cost = gaussian.calls(solver, prior, blur)
         n = samples or (16 if quick or cost.nfe_forward + cost.nfe_backward > MANY else 64)
         scores = []
@@ -83,16 +83,12 @@ def declared(solver: Solver) -> Kind:
     """What a solver says it is: "other" without the prior, "point" if deterministic or its ``point`` is true."""
     if not solver.needs_prior:
         return "other"
-    return "point" if getattr(solver, "point", not solver.stochastic) else "sample"
+    return "point" if solver.point or not solver.stochastic else "sample"
 
 
-def _suitable(solver: Solver, prior: GaussianPrior) -> np.ndarray | None:
-    """The oracle's blur (None), or no blur at all for a solver that refuses to deblur."""
-    try:
-        gaussian.calls(solver, prior)
-    except SettingError:
-        return np.ones((1, 1))
-    return None
+def _suitable(solver: Solver) -> np.ndarray | None:
+    """The oracle's blur (None), or no blur at all for a solver that removes noise alone."""
+    return np.ones((1, 1)) if solver.denoises else None
 
 
 @contextmanager
