@@ -24,7 +24,9 @@ from bench.networks import weights
 from bench.networks.prior import Prior
 from bench.train import checkpoint, data, loop, validate
 from bench.train.errors import RecipeError, TrainingError
+from bench.train.feed import tensors as tensors_of
 from bench.train.history import History
+from bench.train.lesson import Lesson, lesson_of
 from bench.train.recipe import Source, read
 from bench.train.session import lock
 from bench.train.show import ddim
@@ -136,7 +138,7 @@ def test_a_training_may_start_from_the_weights_of_another(recipe, tmp_path, root
     run(recipe, tmp_path / "a", root)
     bench.train.export(tmp_path / "a/best.safetensors", tmp_path / "first.safetensors")
     after = write_recipe(tmp_path / "after.yaml", init=str(tmp_path / "first.safetensors"))
-    begun = State.start(read(after), torch.device("cpu")).prior.state_dict()
+    begun = State.start(read(after), CPU).model.state_dict()
     first = weights.load(tmp_path / "first.safetensors").state_dict()
     assert all(torch.equal(begun[k], first[k]) for k in first)
 
@@ -194,14 +196,19 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(r
     assert (tmp_path / "a/last.safetensors").read_bytes() == before
 
 
-def test_a_step_whose_loss_is_not_finite_changes_no_weight(recipe, root, monkeypatch):
+def begun(plan: Any, root: Path) -> tuple[State, Lesson]:
+    lesson = lesson_of(plan)
+    lesson.open(root)
+    return State.start(plan, CPU), lesson
+
+
+def test_a_step_whose_loss_is_not_finite_changes_no_weight(recipe, root):
     plan = read(recipe)
-    state, images = State.start(plan, CPU), data.load(plan.data.train, plan.size, root)
-    before = deepcopy(state.prior.state_dict())
-    real = data.batch
-    monkeypatch.setattr(data, "batch", lambda *args: real(*args) * np.float32(math.inf))
-    assert not math.isfinite(loop.step(state, images, CPU))
-    assert all(torch.equal(before[k], v) for k, v in state.prior.state_dict().items())
+    state, lesson = begun(plan, root)
+    before = deepcopy(state.model.state_dict())
+    batch = tuple(b * math.inf for b in tensors_of(lesson.make(0)))
+    assert not math.isfinite(loop.step(state, lesson, batch, CPU))
+    assert all(torch.equal(before[k], v) for k, v in state.model.state_dict().items())
     assert state.step == 0
 
 
@@ -251,12 +258,12 @@ def test_the_best_weights_are_the_average_with_a_card_that_says_where_they_come_
 
 def test_the_average_follows_the_weights_with_the_decay_of_the_recipe(recipe, root):
     plan = read(recipe, ema=0.5)
-    state, images = State.start(plan, CPU), data.load(plan.data.train, plan.size, root)
-    expected = {k: v.clone() for k, v in state.prior.network.named_parameters()}
+    state, lesson = begun(plan, root)
+    expected = {k: v.clone() for k, v in state.model.network.named_parameters()}
     for n in range(1, 12):
-        loop.step(state, images, CPU)
+        loop.step(state, lesson, tensors_of(lesson.make(state.step)), CPU)
         decay = min(0.5, (1 + n) / (10 + n))
-        for k, p in state.prior.network.named_parameters():
+        for k, p in state.model.network.named_parameters():
             expected[k] = decay * expected[k] + (1 - decay) * p.detach()
     for k, p in state.average.network.named_parameters():
         assert torch.allclose(p, expected[k], atol=1e-6), k

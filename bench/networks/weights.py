@@ -1,10 +1,13 @@
-"""Weights of priors: half-precision safetensors, self-describing, with a card beside them."""
+"""Weights files: half-precision safetensors, self-describing, with a card beside them.
+
+What a file holds is told by its card: ``kind`` is "prior" (also when unsaid), "conditional" or "restorer".
+"""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, TypeVar
 
 import torch
 from pydantic import TypeAdapter
@@ -13,21 +16,35 @@ from safetensors.torch import save
 from torch import Tensor
 
 from bench.errors import WeightsError
+from bench.networks import conditional, restorer
+from bench.networks.conditional import Conditional
 from bench.networks.prior import NetworkConfig, Prior, build
+from bench.networks.restorer import Restorer
 from bench.weights_file import sha256
 
-FORMAT = "deblur-bench prior 1"
+Kind = Literal["prior", "conditional", "restorer"]
+
+FORMATS: dict[str, str] = {k: f"deblur-bench {k} 1" for k in ("prior", "conditional", "restorer")}
 
 
 def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype = torch.float16) -> bytes:
-    """A weights file. ``card`` travels in its header; it must hold network, schedule and prediction."""
-    held = {k: v.detach().to("cpu", dtype).clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
-    return save(held, metadata={"format": FORMAT, "card": json.dumps(card, sort_keys=True)})
+    """A weights file. ``card`` travels in its header; it must hold network and, of a diffusion, schedule, prediction.
+
+    Whole numbers among the tensors (counters of batch normalisation) keep their type.
+    """
+    held = {k: _plain(v, dtype) for k, v in tensors.items()}
+    metadata = {"format": FORMATS[card.get("kind", "prior")], "card": json.dumps(card, sort_keys=True)}
+    return save(held, metadata=metadata)
+
+
+def _plain(value: Tensor, dtype: torch.dtype) -> Tensor:
+    moved = value.detach().to("cpu", dtype if value.is_floating_point() else value.dtype)
+    return moved.clone(memory_format=torch.contiguous_format)
 
 
 def write_card(path: Path) -> Path:
     """Write PATH's card beside it (.json): what the header says, and the file's sha256."""
-    _, card = _open(path)
+    _, card = read(path)
     card_path = path.with_suffix(".json")
     card_path.write_text(json.dumps({**card, "sha256": sha256(path)}, indent=2) + "\n", encoding="utf-8")
     return card_path
@@ -36,28 +53,56 @@ def write_card(path: Path) -> Path:
 def load(path: Path) -> Prior:
     """The prior in a weights file: float32, frozen, in evaluation mode, on the CPU.
 
-    Raises WeightsError when the file is missing, is not ours, or is not the one that the card beside it describes.
+    Raises WeightsError when the file is missing, is not ours, holds something else, or is not the one that the card
+    beside it describes.
     """
-    tensors, card = _open(path)
-    beside = path.with_suffix(".json")
-    if beside.is_file():
-        said = json.loads(beside.read_text(encoding="utf-8")).get("sha256")
-        if said != sha256(path):
-            raise WeightsError(f"{path} is not the file that {beside.name} describes (its sha256 differs)")
-    prior = build(
-        TypeAdapter(NetworkConfig).validate_python(card["network"]), card["schedule"], card["prediction"], card
-    )
-    prior.network.load_state_dict({k: v.float() for k, v in tensors.items()})
-    return prior.requires_grad_(False).eval()
+    tensors, card = _read_sealed(path, "prior")
+    config = TypeAdapter(NetworkConfig).validate_python(card["network"])
+    return _filled(build(config, card["schedule"], card["prediction"], card), tensors)
 
 
-def _open(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_conditional(path: Path) -> Conditional:
+    """The conditional diffusion model in a weights file; see ``load``."""
+    tensors, card = _read_sealed(path, "conditional")
+    config = conditional.ConditionalConfig.model_validate(card["network"])
+    return _filled(conditional.build(config, card["schedule"], card["prediction"], card), tensors)
+
+
+def load_restorer(path: Path) -> Restorer:
+    """The restorer in a weights file; see ``load``."""
+    tensors, card = _read_sealed(path, "restorer")
+    config = TypeAdapter(restorer.RestorerConfig).validate_python(card["network"])
+    return _filled(restorer.build(config, card), tensors)
+
+
+_Model = TypeVar("_Model", Prior, Conditional, Restorer)
+
+
+def _filled(model: _Model, tensors: dict[str, Tensor]) -> _Model:
+    model.network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+    return model.requires_grad_(False).eval()
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Tensors and card of a weights file of any kind. Raises WeightsError when it is missing or not ours."""
     try:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
-    if metadata.get("format") != FORMAT:
-        raise WeightsError(f"{path} does not hold the weights of a prior ({FORMAT})")
+    if metadata.get("format") not in FORMATS.values():
+        raise WeightsError(f"{path} does not hold weights of this project ({', '.join(FORMATS.values())})")
     return tensors, json.loads(metadata["card"])
+
+
+def _read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    tensors, card = read(path)
+    if (found := card.get("kind", "prior")) != kind:
+        raise WeightsError(f"{path} holds the weights of a {found}, not of a {kind}")
+    beside = path.with_suffix(".json")
+    if beside.is_file():
+        said = json.loads(beside.read_text(encoding="utf-8")).get("sha256")
+        if said != sha256(path):
+            raise WeightsError(f"{path} is not the file that {beside.name} describes (its sha256 differs)")
+    return tensors, card

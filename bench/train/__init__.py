@@ -1,4 +1,4 @@
-"""Training of diffusion priors from recipes: ``run(recipe, out)``, then ``export(best, target)``."""
+"""Training of priors and of restoration from recipes: ``run(recipe, out)``, then ``export(best, target)``."""
 
 from __future__ import annotations
 
@@ -66,12 +66,14 @@ def export(source: Path, target: Path, extra: dict[str, Any] | None = None) -> P
 def export_calibrated(
     source: Path, target: Path, recipe: Path, *, data_root: Path | None = None, train: Path | None = None
 ) -> Path:
-    """``export``, with the denoiser's error measured on the recipe's training images (see ``bench.diffusion``)."""
+    """``export``; of a prior, with the denoiser's error measured on the training images (see ``bench.diffusion``)."""
     from pathlib import Path
 
     from bench.train.calibrate import calibration
-    from bench.train.recipe import read
+    from bench.train.recipe import Recipe, read
     from bench.train.session import with_folders
 
     plan = with_folders(read(recipe), train, None)
+    if not isinstance(plan, Recipe):
+        return export(source, target)
     return export(source, target, {"calibration": calibration(source, plan, data_root or Path())})

@@ -14,17 +14,16 @@ if TYPE_CHECKING:
     from bench.train.state import State
 
 
-def card(state: State, figures: dict[str, float]) -> dict[str, Any]:
-    """Plain data about the averaged weights of a training."""
+def card(state: State, said: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
+    """Plain data about the averaged weights of a training; ``said``: what its kind of training adds."""
     recipe = state.recipe
     return {
         "name": recipe.name,
         "summary": recipe.summary,
         "network": recipe.network.model_dump(mode="json"),
-        "schedule": recipe.schedule.model_dump(),
-        "prediction": recipe.prediction,
+        **said,
         "size": recipe.size,
-        "parameters": count_parameters(state.prior.network),
+        "parameters": count_parameters(state.model.network),
         "data": list(recipe.data.credits),
         "steps": state.step,
         "batch": recipe.batch,
@@ -43,8 +42,8 @@ def export(source: Path, target: Path, extra: dict[str, Any]) -> Path:
     """See ``bench.train.export``."""
     from bench.train.checkpoint import write_atomically
 
-    prior = weights.load(source)
+    tensors, card = weights.read(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").unlink(missing_ok=True)
-    write_atomically(target, weights.encode(prior.network.state_dict(), {**prior.card, **extra}))
+    write_atomically(target, weights.encode(tensors, {**card, **extra}))
     return weights.write_card(target)

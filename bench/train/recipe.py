@@ -3,23 +3,29 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from bench.errors import SettingError, did_you_mean
 from bench.networks.prior import NetworkConfig
 from bench.seeds import digest
 from bench.settings import describe
 from bench.train.alter import Alteration
 from bench.train.errors import RecipeError
 
+if TYPE_CHECKING:
+    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
 
-class _Part(BaseModel):
+
+class Part(BaseModel):
+    """A section of a recipe: typed, nothing unknown in it."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
-class Source(_Part):
+class Source(Part):
     """Images: a folder (``path``, relative to the data root) or a dataset plug-in with its settings.
 
     ``repeat`` draws images whose name matches a glob more often: {"cid22_*": 3}.
@@ -37,7 +43,7 @@ class Source(_Part):
         return self
 
 
-class Data(_Part):
+class Data(Part):
     """Training and validation images, and the words that the card must carry about them."""
 
     train: Source
@@ -45,14 +51,14 @@ class Data(_Part):
     credits: tuple[str, ...] = Field(min_length=1)
 
 
-class ScheduleConfig(_Part):
+class ScheduleConfig(Part):
     """Noise schedule of the diffusion."""
 
     name: Literal["linear", "cosine"] = "linear"
     steps: int = Field(default=1000, ge=2)
 
 
-class NoiseConfig(_Part):
+class NoiseConfig(Part):
     """How training draws noise levels: log-normal σ in [-1, 1] units, mixed with uniform steps."""
 
     log_mean: float = -1.4
@@ -60,7 +66,7 @@ class NoiseConfig(_Part):
     uniform: float = Field(default=0.15, ge=0, le=1)
 
 
-class LossConfig(_Part):
+class LossConfig(Part):
     """``balanced``: each level's squared error is divided by its running mean, so that all count alike.
 
     ``frequency``: λ of seed 003's loss, the mean of ||F x̂_0| - |F x_0|| with the unnormalised 2-D FFT.
@@ -70,7 +76,7 @@ class LossConfig(_Part):
     frequency: float = Field(default=0.0, ge=0)
 
 
-class Augment(_Part):
+class Augment(Part):
     """Flips, a random downscaling by a factor in [scale, 1] of that share of the crops, one of the alterations.
 
     ``resize``: take the whole image, resized to the training size, in place of a crop.
@@ -85,7 +91,7 @@ class Augment(_Part):
     scale_share: float = Field(default=0.5, ge=0, le=1)
 
 
-class Optimiser(_Part):
+class Optimiser(Part):
     """Adam or AdamW, gradient clipping, warm-up, and how the rate ends.
 
     ``wsd``: constant, and in the last ``decay`` steps down to zero as 1 - √ (Hägele et al. 2024). ``cosine``: from
@@ -103,7 +109,7 @@ class Optimiser(_Part):
     period: int = Field(default=1000, ge=1)
 
 
-class Validation(_Part):
+class Validation(Part):
     """One-step denoising of centre crops, every so many steps; σ in grey levels of 255.
 
     ``samples``: pictures to draw from pure noise with DDIM in ``sample_steps`` steps; 0 draws no pictures at all.
@@ -115,10 +121,10 @@ class Validation(_Part):
     sample_steps: int = Field(default=50, ge=1)
 
 
-class Recipe(_Part):
-    """Everything that determines a training, apart from where the images lie.
+class BaseRecipe(Part):
+    """What every training is determined by, apart from where the images lie.
 
-    ``init``: shipped weights, or a .safetensors file of ours, to start from (same network) in place of random ones.
+    ``init``: shipped weights, or a .safetensors file of ours, to start from in place of random ones.
     ``parameters``: how many the network must have, where that is known from elsewhere. ``compile``: torch.compile.
     """
 
@@ -126,37 +132,27 @@ class Recipe(_Part):
     summary: str
     data: Data
     size: int = Field(ge=8)
-    network: NetworkConfig
     parameters: int | None = None
     init: str | None = None
-    prediction: Literal["epsilon", "v"] = "epsilon"
-    schedule: ScheduleConfig = ScheduleConfig()
-    noise: NoiseConfig = NoiseConfig()
-    loss: LossConfig = LossConfig()
     augment: Augment = Augment()
     optimiser: Optimiser = Optimiser()
     ema: float = Field(default=0.999, ge=0, lt=1)
     batch: int = Field(default=32, ge=1)
     steps: int = Field(ge=1)
-    validation: Validation = Validation()
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
 
-    @model_validator(mode="after")
-    def _fits(self) -> Recipe:
-        if self.size % self.network.stride:
-            raise ValueError(
-                f"size must be a multiple of the network's stride {self.network.stride}, got {self.size}"
-            )
-        return self
+    #: What may change when a training is resumed: lengths, device, intervals and where data lies.
+    free: ClassVar[tuple[str, ...]] = (
+        "summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile",
+    )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
-        """What must not change when a training is resumed: all but lengths, device, intervals and where data lies."""
-        free = ("summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile")
-        kept = self.model_dump(mode="json", exclude={**dict.fromkeys(free, True), "optimiser": {"decay"}})
+        """What must not change when a training is resumed: all but ``free`` and the length of the decay."""
+        kept = self.model_dump(mode="json", exclude={**dict.fromkeys(self.free, True), "optimiser": {"decay"}})
         return {**kept, "repeat": self.data.train.repeat}
 
     @property
@@ -165,8 +161,38 @@ class Recipe(_Part):
         return digest(self.model_dump(mode="json", exclude_unset=True))
 
 
-def read(path: Path, **overrides: Any) -> Recipe:
-    """The recipe in a YAML file; ``overrides`` replace top-level entries. Raises RecipeError."""
+def fit(size: int, stride: int, least: int = 1) -> None:
+    """Raise ValueError unless a network of that stride and smallest side takes images of that size."""
+    if size % stride or size < least:
+        at_least = f", at least {least}" if size < least else ""
+        raise ValueError(f"size must be a multiple of the network's stride {stride}{at_least}, got {size}")
+
+
+class Recipe(BaseRecipe):
+    """The training of a diffusion prior."""
+
+    network: NetworkConfig
+    prediction: Literal["epsilon", "v"] = "epsilon"
+    schedule: ScheduleConfig = ScheduleConfig()
+    noise: NoiseConfig = NoiseConfig()
+    loss: LossConfig = LossConfig()
+    validation: Validation = Validation()
+
+    @model_validator(mode="after")
+    def _fits(self) -> Recipe:
+        fit(self.size, self.network.stride)
+        return self
+
+
+if TYPE_CHECKING:
+    AnyRecipe = Recipe | ConditionalRecipe | RestorerRecipe
+
+
+def read(path: Path, **overrides: Any) -> AnyRecipe:
+    """The recipe in a YAML file, of the kind that it names; ``overrides`` replace top-level entries.
+
+    Raises RecipeError.
+    """
     try:
         given = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
@@ -174,6 +200,22 @@ def read(path: Path, **overrides: Any) -> Recipe:
     if not isinstance(given, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of name, summary, data, size, network, steps and more")
     try:
-        return Recipe.model_validate({**given, **overrides})
+        return model_of(str(given.get("kind", "prior"))).model_validate({**given, **overrides})
     except ValidationError as error:
         raise RecipeError(f"{path}: {describe(error)}") from error
+    except SettingError as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def model_of(kind: str) -> type[AnyRecipe]:
+    """The model of recipes of a kind: prior (also when unsaid), conditional or restorer. Raises SettingError."""
+    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
+
+    models: dict[str, type[AnyRecipe]] = {
+        "prior": Recipe,
+        "conditional": ConditionalRecipe,
+        "restorer": RestorerRecipe,
+    }
+    if kind not in models:
+        raise SettingError(f"no kind {kind!r} of training. {did_you_mean(kind, models)}")
+    return models[kind]

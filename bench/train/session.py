@@ -8,14 +8,19 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
-from bench.train import checkpoint, data
+from bench.train import checkpoint
 from bench.train.errors import TrainingError
+from bench.train.lesson import lesson_of
 from bench.train.loop import Trainer
-from bench.train.recipe import Recipe, Source, read
+from bench.train.recipe import Source, read
 from bench.train.state import State
+
+if TYPE_CHECKING:
+    from bench.train.recipe import AnyRecipe
 
 
 def run(
@@ -42,17 +47,15 @@ def run(
         if start is not None:
             state.restore(start)
             sys.stderr.write(f"resumed {start} at step {state.step}\n")
-        root = data_root or Path()
         if plan.compile:
-            state.prior.network.compile()  # in place: the names of the weights stay
-        resize = plan.augment.resize
-        images = data.load(plan.data.train, plan.size, root, resize=resize)
-        crops = data.centres(data.load(plan.data.val, plan.size, root, resize=resize), plan.size)
-        Trainer(state, images, crops, out, place).run()
+            state.model.network.compile()  # in place: the names of the weights stay
+        lesson = lesson_of(plan)
+        lesson.open(data_root or Path())
+        Trainer(state, lesson, out, place).run()
     return out / "best.safetensors"
 
 
-def with_folders(recipe: Recipe, train: Path | None, val: Path | None) -> Recipe:
+def with_folders(recipe: AnyRecipe, train: Path | None, val: Path | None) -> AnyRecipe:
     """The recipe with the user's folders of images in place of its own."""
     changes = {}
     if train is not None:
@@ -62,7 +65,7 @@ def with_folders(recipe: Recipe, train: Path | None, val: Path | None) -> Recipe
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})
 
 
-def choose_device(recipe: Recipe) -> torch.device:
+def choose_device(recipe: AnyRecipe) -> torch.device:
     """The recipe's device; "auto" takes a GPU when there is one. Raises TrainingError when CUDA is missing."""
     has = torch.cuda.is_available()
     if recipe.device == "cuda" and not has:
@@ -70,7 +73,7 @@ def choose_device(recipe: Recipe) -> torch.device:
     return torch.device("cuda" if recipe.device != "cpu" and has else "cpu")
 
 
-def starting_point(out: Path, plan: Recipe, *, resume: bool, finish: bool) -> tuple[Path | None, int]:
+def starting_point(out: Path, plan: AnyRecipe, *, resume: bool, finish: bool) -> tuple[Path | None, int]:
     """The checkpoint to start from, or None, and the step to train to.
 
     A training whose rate has begun to decay and that is now asked for more steps goes on from ``trunk``, where

@@ -55,9 +55,10 @@ def both(prior: Prior, x: Tensor, t: float) -> tuple[Tensor, Tensor]:
 
 
 def tile(rows: list[np.ndarray], path: Path) -> None:
-    """Rows of images (n, 1, H, W) in [-1, 1] as one PNG."""
-    sheet = np.concatenate([np.concatenate(list(row[:, 0]), axis=1) for row in rows])
-    Image.fromarray(np.rint(127.5 * (sheet.clip(-1, 1) + 1)).astype(np.uint8)).save(path)
+    """Rows of images (n, 1 or 3, H, W) in [-1, 1] as one PNG."""
+    sheet = np.concatenate([np.concatenate(list(row), axis=2) for row in rows], axis=1)
+    pixels = np.rint(127.5 * (sheet.clip(-1, 1) + 1)).astype(np.uint8)
+    Image.fromarray(pixels[0] if len(pixels) == 1 else np.moveaxis(pixels, 0, -1)).save(path)
 
 
 def curves(rows: list[dict[str, str]], path: Path) -> None:

@@ -9,17 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.networks import weights
-from bench.networks.prior import Prior, build
 from bench.networks.unet import count_parameters
 from bench.train import checkpoint
 from bench.train.errors import RecipeError, TrainingError
+from bench.train.lesson import lesson_of
 from bench.train.objective import Balance
-from bench.train.recipe import Recipe
 from bench.weights_file import find
 
 if TYPE_CHECKING:
-    from bench.train.recipe import Optimiser
+    from bench.train.recipe import AnyRecipe, Optimiser
 
 #: plain data that a checkpoint carries beside the tensors
 _KEPT = ("step", "seconds", "losses")
@@ -30,45 +28,49 @@ class State:
     """A training after ``step`` steps.
 
     Attributes:
-        prior: network in training, with its schedule; ``average``: its exponential moving average.
+        model: in training; its ``network`` holds the weights. ``average``: its exponential moving average.
+        balance: running means that weight the loss of a diffusion model; None for others.
         best: highest validation figure so far (mean PSNR in dB).
-        seconds: time spent in training, over all resumptions.
+        seconds: time spent in training, over all resumptions; ``waited``: that part since the last validation which
+            was spent waiting for batches.
         losses: of the steps since the last validation.
     """
 
-    recipe: Recipe
-    prior: Prior
-    average: Prior
+    recipe: AnyRecipe
+    model: Any
+    average: Any
     optimiser: torch.optim.Optimizer
-    balance: Balance
+    balance: Balance | None
     step: int = 0
     best: float = -math.inf
     seconds: float = 0.0
+    waited: float = 0.0
     losses: list[float] = field(default_factory=list)
 
     @classmethod
-    def start(cls, recipe: Recipe, device: torch.device) -> State:
+    def start(cls, recipe: AnyRecipe, device: torch.device) -> State:
         """Freshly initialised from the recipe's seed."""
         torch.manual_seed(recipe.seed)
-        schedule = recipe.schedule.model_dump()
-        prior = build(recipe.network, schedule, recipe.prediction).to(device)
-        if recipe.parameters not in (None, n := count_parameters(prior)):
+        lesson = lesson_of(recipe)
+        model = lesson.model().to(device)
+        if recipe.parameters not in (None, n := count_parameters(model)):
             raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
         if recipe.init is not None:
-            _take(prior, recipe)
-        average = build(recipe.network, schedule, recipe.prediction).to(device).requires_grad_(False).eval()
-        average.load_state_dict(prior.state_dict())
+            lesson.take(model, find(recipe.init))
+        average = lesson.model().to(device).requires_grad_(False).eval()
+        average.load_state_dict(model.state_dict())
         o = recipe.optimiser
         kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name]
-        optimiser = kind(prior.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
-        return cls(recipe, prior, average, optimiser, Balance(prior.schedule))
+        optimiser = kind(model.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
+        return cls(recipe, model, average, optimiser, lesson.balance(model))
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises TrainingError; the file that was there is kept then."""
-        tensors = {f"model.{k}": v for k, v in self.prior.network.state_dict().items()}
+        tensors = {f"model.{k}": v for k, v in self.model.network.state_dict().items()}
         tensors |= {f"ema.{k}": v for k, v in self.average.network.state_dict().items()}
-        tensors |= checkpoint.pack_optimiser(self.optimiser, self.prior.network)
-        tensors |= {"balance.mean": self.balance.mean, "balance.count": self.balance.count}
+        tensors |= checkpoint.pack_optimiser(self.optimiser, self.model.network)
+        if self.balance is not None:
+            tensors |= {"balance.mean": self.balance.mean, "balance.count": self.balance.count}
         kept = {k: getattr(self, k) for k in _KEPT} | {"best": self.best if math.isfinite(self.best) else None}
         checkpoint.write(path, tensors, {"recipe": self.recipe.model_dump(mode="json"), **kept})
 
@@ -76,10 +78,11 @@ class State:
         """Take up a checkpoint of the same recipe. Raises TrainingError naming what differs."""
         tensors, kept = checkpoint.read(path)
         refuse_another(self.recipe, kept["recipe"], path)
-        self.prior.network.load_state_dict(checkpoint.select(tensors, "model."))
+        self.model.network.load_state_dict(checkpoint.select(tensors, "model."))
         self.average.network.load_state_dict(checkpoint.select(tensors, "ema."))
-        checkpoint.unpack_optimiser(self.optimiser, self.prior.network, tensors)
-        self.balance.mean, self.balance.count = tensors["balance.mean"], tensors["balance.count"]
+        checkpoint.unpack_optimiser(self.optimiser, self.model.network, tensors)
+        if self.balance is not None:
+            self.balance.mean, self.balance.count = tensors["balance.mean"], tensors["balance.count"]
         self.step, self.seconds, self.losses = kept["step"], kept["seconds"], kept.get("losses", [])
         self.best = -math.inf if kept["best"] is None else kept["best"]
 
@@ -87,23 +90,16 @@ class State:
     def update_average(self) -> None:
         """EMA of the weights, with a shorter memory at first: (1 + n)/(10 + n) until the recipe's decay."""
         decay = min(self.recipe.ema, (1 + self.step) / (10 + self.step))
-        pairs = zip(self.average.network.parameters(), self.prior.network.parameters(), strict=True)
+        pairs = zip(self.average.network.parameters(), self.model.network.parameters(), strict=True)
         for old, new in pairs:
             old.lerp_(new, 1 - decay)
+        for old, new in zip(self.average.network.buffers(), self.model.network.buffers(), strict=True):
+            old.copy_(new)
 
 
-def _take(prior: Prior, recipe: Recipe) -> None:
-    """Copy the weights that the recipe starts from. Raises RecipeError when they are of another network."""
-    assert recipe.init is not None
-    given = weights.load(find(recipe.init))
-    if (given.network.config, given.prediction) != (recipe.network, recipe.prediction):
-        raise RecipeError(f"recipe {recipe.name}: init {recipe.init!r} holds another network or prediction")
-    prior.network.load_state_dict(given.network.state_dict())
-
-
-def refuse_another(recipe: Recipe, kept: dict[str, Any], path: Path) -> None:
+def refuse_another(recipe: AnyRecipe, kept: dict[str, Any], path: Path) -> None:
     """Raise TrainingError when the checkpoint's recipe is another one, naming the entries that differ."""
-    before, now = Recipe.model_validate(kept).identity(), recipe.identity()
+    before, now = type(recipe).model_validate(kept).identity(), recipe.identity()
     differ = [k for k in now if now[k] != before.get(k)]
     if differ:
         raise TrainingError(
