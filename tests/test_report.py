@@ -18,7 +18,7 @@ from bench.report import details, tables
 from bench.report.board import Board
 from bench.report.build import build
 from bench.report.load import load
-from bench.report.terminal import summary
+from bench.report.terminal import summary, telling
 
 
 @pytest.fixture(scope="module")
@@ -230,3 +230,9 @@ def test_the_terminal_summary_has_a_line_per_solver_with_value_cost_and_failures
 def test_the_terminal_summary_shows_brackets_in_names_as_they_are(tmp_path):
     rows = load([small(tmp_path, change={"solver": "tv [red]x[/red]"})]).rows
     assert "tv [red]x[/red]" in printed(summary(rows))
+
+
+def test_a_terminal_shows_the_most_telling_of_many_metrics() -> None:
+    many = ["psnr", "ssim", "lpips_alex", "residual_chi2", "psnr_mean", "ssim_mean", "crps", "coverage_50"]
+    assert telling(many) == ["psnr", "psnr_mean", "crps", "ssim"]
+    assert telling(["ssim", "psnr", "residual_chi2", "lpips_alex", "coverage_90"])[:2] == ["ssim", "psnr"]

@@ -14,15 +14,21 @@ from bench.report.text import count, number, seconds
 
 ARROW = {"higher": " ↑", "lower": " ↓", "one": ""}
 
+#: More metrics than this do not fit a terminal; the report and the parquet file hold all.
+COLUMNS = 4
+
 
 def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
     """Solvers, best first: value ± 95 % interval (clustered by image) per metric, cost, failures.
 
     Args:
         rows: results (dictionaries with the columns of ``results.parquet``); those of phase "test" count.
-        metrics: names; by default every metric that has a value.
+        metrics: names; by default those that have a value, the most telling ones if they are many.
     """
+    rows = list(rows)
     board = Board.from_rows(rows, metrics)
+    if metrics is None and len(board.metrics) > COLUMNS:
+        board = Board.from_rows(rows, telling(board.metrics))
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("solver", no_wrap=True)
     for name in board.metrics:
@@ -33,6 +39,13 @@ def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
     for entry in leaderboard(board, baseline=None):
         table.add_row(*_cells(entry, board.metrics), style=None)
     return table
+
+
+def telling(metrics: Sequence[str]) -> list[str]:
+    """The few that a terminal has room for: the first, the same of the samples' mean, CRPS, then as listed."""
+    first = metrics[0]
+    wanted = [n for n in (first, f"{first}_mean", "crps") if n in metrics]
+    return [*wanted, *(n for n in metrics if n not in wanted and not n.startswith("coverage"))][:COLUMNS]
 
 
 def _cells(entry: dict[str, Any], metrics: Sequence[str]) -> list[str]:
