@@ -39,11 +39,7 @@ def expose(shot: Shot) -> tuple[Measurement, Exposed]:
         return _recorded(shot, dataset, noise)
     exposed = operator.psf(psf_generator(shot, operator))
     check_psf(exposed.psf, shot.degradation.blur.name)
-    content = [
-        [type(o).__name__, r.settings]
-        for o, r in ((operator, shot.degradation.blur), (noise, shot.degradation.noise))
-    ]
-    rng = generator(shot.seed, "noise", shot.image_sha, content, shot.split, shot.psf_index, shot.rep)
+    rng = generator(shot.seed, "noise", *_place(shot))
     return measure(dataset.load(shot.image), exposed, noise, rng, shot.boundary), exposed
 
 
@@ -54,8 +50,18 @@ def psf_generator(shot: Shot, operator: Operator) -> np.random.Generator:
 
 
 def solver_generator(shot: Shot, solver: str) -> np.random.Generator:
-    """The generator of a solver's own randomness: the same for all its settings, so that these compare pairwise."""
-    return generator(shot.seed, "solver", solver, shot.key)
+    """The generator of a solver's own randomness: the same for all its settings, so that these compare pairwise.
+
+    No code is in its key, as it is in the shot's: what a sampler draws must not change with a comment's neighbour.
+    """
+    return generator(shot.seed, "solver", solver, *_place(shot), shot.boundary)
+
+
+def _place(shot: Shot) -> list[object]:
+    """What distinguishes a measurement within a seed: the image's content, blur and noise by class and settings."""
+    blur, noise = shot.degradation.blur, shot.degradation.noise
+    content = [[type(instance(r)).__name__, r.settings] for r in (blur, noise)]
+    return [shot.image_sha, content, shot.split, shot.psf_index, shot.rep]
 
 
 def told_psf(measurement: Measurement, shot: Shot) -> np.ndarray:

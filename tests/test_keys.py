@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from bench import grid as grids
 from bench import keys, plugins
+from bench.exposure import solver_generator
 from bench.index import ImageIndex
 from bench.plan import Planner
 from bench.seeds import canonical, digest, generator
@@ -118,3 +120,12 @@ def test_generators_are_keyed_by_content() -> None:
     assert generator(1, "a").random() == generator(1, "a").random()
     assert generator(1, "a").random() != generator(1, "b").random()
     assert len(digest([1, "a"])) == 64
+
+
+def test_what_a_solver_draws_does_not_change_with_the_code_of_blur_and_noise(write_grid, tmp_path: Path) -> None:
+    grid = grids.read(write_grid("@dice.py"))
+    planner = Planner(grid, ImageIndex(tmp_path / "index"))
+    shot = next(planner.cells("test", grid.solvers[0], planner.settings)).shot
+    draws = [solver_generator(s, "dice").random() for s in (shot, replace(shot, key="of other code"))]
+    assert draws[0] == draws[1]
+    assert solver_generator(replace(shot, rep=1), "dice").random() != draws[0]
