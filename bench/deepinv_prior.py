@@ -16,8 +16,8 @@ class DeepinvPrior(DeepinvDenoiser):
     One image a call, or one σ for all: the first of the σ given is taken. The network works in its own dtype.
     """
 
-    def __init__(self, prior: Denoiser, dtype: torch.dtype):
-        super().__init__(device="cpu")
+    def __init__(self, prior: Denoiser, dtype: torch.dtype, device: torch.device):
+        super().__init__(device=str(device))
         self.prior, self.dtype = prior, dtype
 
     def forward(self, x: Tensor, sigma: Tensor | float, **_: object) -> Tensor:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -51,7 +52,7 @@ class Timed(Denoiser):
         super().__init__(prior, cost)
         self.clock = clock
 
-    def x0(self, x: Tensor, level: Level) -> Tensor:
+    def x0(self, x: Tensor, level: Level | Sequence[Level]) -> Tensor:
         """See ``Denoiser.x0``."""
         self.clock.start()
         inner = x.view_as(x) if x.requires_grad else x

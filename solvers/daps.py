@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
@@ -45,7 +44,7 @@ class DAPS(Solver):
         """Algorithm 1; p(x_0 | x_t) ≈ N(x̂_0, r²), so that x_0 given y is Gaussian too and drawn exactly."""
         task = Task(problem, self.photons)
         sigmas = [*self._annealed(), 0.0]
-        x0, multiplier = torch.zeros_like(task.noise()), None
+        x0, multiplier = task.y.new_zeros(task.n, 1, *task.shape), None
         for sigma, following in pairwise(sigmas):
             now = at_sigma(task.prior.schedule, sigma)
             x0_hat = self._flow(task, now.a * x0 + now.s * task.noise(), now)

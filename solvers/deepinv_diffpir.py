@@ -42,18 +42,19 @@ class DeepinvDiffpir(Solver):
         return crop(by_channel(periodic, lambda i, c: self._one(alone(periodic, i), c)))
 
     def _one(self, one: Problem, c: int) -> Tensor:
-        sigma = float(noise_variance(one).sqrt())
+        sigma, device = float(noise_variance(one).sqrt()), one.y.device
         # deepinv reads sigma alone and would miss the photon noise.
         told = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
         physics = BlurPhysics(one.known_blur, told)
         model = DiffPIR(
-            DeepinvPrior(one.known_prior, one.y.dtype),
+            DeepinvPrior(one.known_prior, one.y.dtype, device),
             L2(),
             sigma=sigma,
             max_iter=self.steps,
             zeta=self.zeta,
             lambda_=self.lam,
+            device=device,
         )
         # It draws from torch's global generator, and takes seed 0 for no seed.
-        with torch.random.fork_rng(devices=[]):
+        with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
             return model(one.y[:, c : c + 1], physics, seed=1 + int(one.rng[0].integers(2**31)))

@@ -36,13 +36,15 @@ class DeepinvDps(Solver):
 
     def _one(self, one: Problem, c: int, dtype: torch.dtype) -> Tensor:
         blur = one.known_blur
-        seed = torch.Generator().manual_seed(int(one.rng[0].integers(2**62)))
+        device = one.y.device
+        rng = torch.Generator(device).manual_seed(int(one.rng[0].integers(2**62)))
         model = DPS(
-            DeepinvPrior(one.known_prior, dtype),
+            DeepinvPrior(one.known_prior, dtype, device),
             num_steps=self.steps,
             weight=self.weight,
             guidance=self.guidance,
-            rng=seed,
+            device=device,
+            rng=rng,
         )
         x = model(one.y[:, c : c + 1], BlurPhysics(blur, one.known_noise), x_init=(1, 1, *blur.scene_shape))
         return blur.crop(x)

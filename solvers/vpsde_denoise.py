@@ -7,7 +7,8 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.diffusion.levels import levels
+from bench.diffusion.levels import Level, at_sigma, levels
+from bench.diffusion.schedule import Schedule
 from bench.diffusion.task import Task
 
 
@@ -19,6 +20,9 @@ class VpsdeDenoise(Solver):
     steps: int = 1000
     #: code: λ x_t + λ y; text: (1 - λ) x_t + λ y
     form: Literal["code", "text"] = "text"
+    #: noise levels to visit: those of the prior's own steps, or of the cosine schedule of the slides, as far as the
+    #: prior knows them
+    schedule: Literal["prior", "cosine"] = "prior"
     #: trained prior: a shipped name or a .safetensors file
     weights: str = "photos"
 
@@ -33,7 +37,7 @@ class VpsdeDenoise(Solver):
         task = Task(problem, "mean")
         if problem.psf.shape[-2:] != (1, 1):
             raise SettingError("vpsde_denoise removes noise alone: use the operator identity")
-        visited = levels(task.prior.schedule, "uniform", self.steps)
+        visited = self._visited(task.prior.schedule)
         y = task.extend(task.y)
         x = task.noise()
         x0 = torch.zeros_like(x)
@@ -44,3 +48,8 @@ class VpsdeDenoise(Solver):
             if then is not None:
                 x = then.a * x0 + then.s * task.noise()
         return task.estimate(x0)
+
+    def _visited(self, own: Schedule) -> list[Level]:
+        if self.schedule == "prior":
+            return levels(own, "uniform", self.steps)
+        return [at_sigma(own, level.sigma) for level in levels(Schedule.make("cosine"), "uniform", self.steps)]

@@ -1,0 +1,81 @@
+"""Images of any size through a network of patches: overlapping patches, averaged under a Hann window (seed 001)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import product
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from bench.errors import SettingError
+
+
+class Tiles:
+    """Overlapping patches of images of one size, and how they become images again.
+
+    What a network gives for a patch fades out towards the border of the patch, where it lacked context: patches that
+    disagree by d leave no step of more than about 2 d / overlap between neighbouring pixels. The weights of a pixel
+    sum to one, so that a constant stays one.
+
+    Args:
+        shape: (H, W) of the images.
+        patch: side of a patch, a multiple of ``stride``. Along a side that is no longer than a patch there is one, as
+            long as the side, rounded up to the stride.
+        overlap: pixels that neighbours share at least, in [0, patch).
+        stride: what the sides of a patch must be multiples of.
+
+    Attributes:
+        extended: (H', W'), what the patches cover: the image, or more where it is smaller than a patch.
+    """
+
+    def __init__(self, shape: tuple[int, int], patch: int, overlap: int, stride: int = 1) -> None:
+        if patch < 1 or patch % stride:
+            raise SettingError(f"patch must be a multiple of {stride}, the network's stride, got {patch}")
+        if not 0 <= overlap < patch:
+            raise SettingError(f"overlap must be in [0, {patch}), the side of a patch, got {overlap}")
+        self.shape = shape
+        self.patch = tuple(patch if n > patch else n + -n % stride for n in shape)
+        self.extended = tuple(max(n, p) for n, p in zip(shape, self.patch, strict=True))
+        sides = zip(self.extended, self.patch, strict=True)
+        self.places = list(product(*(starts(n, p, min(overlap, p - 1)) for n, p in sides)))
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+    def cut(self, x: Tensor) -> Tensor:
+        """Patches (B n, C, h, w) of images (B, C, H, W), or of extended ones; the edge is repeated where needed."""
+        bottom, right = (e - n for e, n in zip(self.extended, x.shape[-2:], strict=True))
+        x = pad(x, (0, right, 0, bottom), mode="replicate") if bottom or right else x
+        h, w = self.patch
+        return torch.stack([x[..., t : t + h, u : u + w] for t, u in self.places], 1).flatten(0, 1)
+
+    def join(self, pieces: Tensor) -> Tensor:
+        """The images (B, C, H, W) of patches (B n, C, h, w): weighted means where they overlap."""
+        h, w = self.patch
+        window = hann(h, pieces)[:, None] * hann(w, pieces)
+        images = pieces.unflatten(0, (-1, len(self)))
+        total = pieces.new_zeros(len(images), pieces.shape[1], *self.extended)
+        weight = pieces.new_zeros(self.extended)
+        for k, (t, u) in enumerate(self.places):
+            total[..., t : t + h, u : u + w] += window * images[:, k]
+            weight[t : t + h, u : u + w] += window
+        return (total / weight)[..., : self.shape[0], : self.shape[1]]
+
+
+def batched(f: Callable[[Tensor], Tensor], pieces: Tensor, batch: int) -> Tensor:
+    """f of at most ``batch`` patches at a time, so that its memory is bounded whatever the image."""
+    return torch.cat([f(part) for part in pieces.split(batch)])
+
+
+def starts(n: int, patch: int, overlap: int) -> list[int]:
+    """First pixels of patches that cover n >= patch pixels evenly and share at least ``overlap`` with the next."""
+    gaps = -(-(n - patch) // (patch - overlap))
+    return [round(k * (n - patch) / gaps) for k in range(gaps + 1)] if gaps else [0]
+
+
+def hann(n: int, like: Tensor) -> Tensor:
+    """sin² (n,), sampled between its zeros, so that every pixel of an image has some weight."""
+    at = (torch.arange(n, dtype=like.dtype, device=like.device) + 0.5) / n
+    return torch.sin(torch.pi * at) ** 2

@@ -1,0 +1,73 @@
+"""Trained restorers and conditional diffusion models: loaded by name once per process, applied at any size."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from bench.errors import SettingError
+from bench.patches import Tiles, batched
+from bench.weights_file import find
+
+if TYPE_CHECKING:
+    from bench.contracts import Problem
+    from bench.networks.conditional import Conditional
+    from bench.networks.restorer import Restorer
+
+# bench.networks.weights imports diffusers, which takes seconds: only for solvers that need it.
+
+
+@lru_cache(maxsize=4)
+def load_restorer(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Restorer:
+    """The restorer in shipped weights or a .safetensors file: frozen, in evaluation mode. Raises WeightsError."""
+    from bench.networks import weights
+
+    return weights.load_restorer(find(name)).to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=4)
+def load_conditional(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Conditional:
+    """The conditional diffusion model in such a file, likewise."""
+    from bench.networks import weights
+
+    return weights.load_conditional(find(name)).to(device=device, dtype=dtype)
+
+
+def apart(y: Tensor, channels: int) -> Tensor:
+    """y (B, C, H, W) as images of ``channels`` channels: unchanged, or its colours apart, (B C, 1, H, W).
+
+    Raises SettingError where neither fits.
+    """
+    if y.shape[1] == channels:
+        return y
+    if channels != 1:
+        raise SettingError(f"these weights restore images of {channels} channels, not of {y.shape[1]}")
+    return y.reshape(-1, 1, *y.shape[-2:])
+
+
+def restore(problem: Problem, weights: str, network: str, patch: int, overlap: int, batch: int) -> Tensor:
+    """The estimate of a restorer, (B, C, H, W): in one piece up to the size of a patch, in patches beyond.
+
+    Args:
+        problem: may be blind.
+        weights: a shipped name or a .safetensors file.
+        network: the kind of network that the weights must be of.
+        patch, overlap: see ``Tiles``.
+        batch: patches at once; each call of the network counts as one evaluation.
+    """
+    model = load_restorer(weights, problem.y.dtype, str(problem.y.device))
+    if model.config.kind != network:
+        raise SettingError(f"weights {weights!r} are of the network {model.config.kind}, not {network}")
+    if model.frames != 1:
+        raise SettingError(f"weights {weights!r} restore bursts of {model.frames} frames, not single images")
+    y = apart(problem.y, model.channels)
+    tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap)
+
+    def counted(pieces: Tensor) -> Tensor:
+        problem.cost.nfe_forward += 1
+        return model(pieces)
+
+    return tiles.join(batched(counted, tiles.cut(y), batch)).reshape(problem.y.shape)

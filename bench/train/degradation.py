@@ -1,0 +1,85 @@
+"""The degradation of a recipe: a grid's blur and noise sections, drawn from for every training crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from bench import plugins
+from bench.contracts import Exposed, Image, Noise, Operator
+from bench.errors import SettingError
+from bench.exposure import check_psf
+from bench.measure import Measurement, measure
+from bench.seeds import generator
+from bench.settings import build
+from bench.variants import Variant, expand
+
+if TYPE_CHECKING:
+    from bench.train.restoration import Degradation
+
+
+def variants(kind: Literal["operator", "noise"], entries: Sequence[Any]) -> list[tuple[Variant, int]]:
+    """The variants of a list of grid entries, each with its number of PSFs. Raises SettingError, PluginError."""
+    found = []
+    for entry in entries:
+        name, settings = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else (entry, {})
+        if not isinstance(name, str) or not isinstance(settings, dict | None):
+            raise SettingError(f"expected a name, or name: {{settings}}, got {entry!r}")
+        given = dict(settings or {})
+        psfs = given.pop("trajectories", 1)
+        if not isinstance(psfs, int) or psfs < 1:
+            raise SettingError(f"{name}: trajectories must be a whole number of at least 1, got {psfs!r}")
+        found += [(v, psfs) for v in expand(plugins.find(kind, name), given)]
+    if not found:
+        raise SettingError(f"{kind}: at least one entry is needed")
+    if kind == "operator" and any(v.plugin.flags.get("recorded") for v, _ in found):
+        raise SettingError("the operator `recorded` synthesises nothing: take pairs from folders")
+    return found
+
+
+@dataclass
+class Exposures:
+    """Draws measurements of scenes: blur, PSF and noise from the generator of each.
+
+    The PSFs of an operator are a fixed pool, keyed by the recipe's seed as a grid's are by its own, under the split
+    "train"; each is made when it is first drawn.
+    """
+
+    section: Degradation
+    seed: int
+    _psfs: dict[tuple[int, int], Exposed] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.blurs = [(_built(v), v, n) for v, n in variants("operator", self.section.blur)]
+        self.noises = [_built(v) for v, _ in variants("noise", self.section.noise)]
+
+    def __call__(self, scene: np.ndarray, rng: np.random.Generator) -> Measurement:
+        """A measurement of a scene (C, H + 2 margin, W + 2 margin) in [0, 1]."""
+        return self.burst([scene], rng)[0]
+
+    def burst(self, scenes: Sequence[np.ndarray], rng: np.random.Generator) -> list[Measurement]:
+        """Measurements of several scenes behind one PSF, each with noise of its own."""
+        which = int(rng.integers(len(self.blurs)))
+        exposed = self.psf(which, int(rng.integers(self.blurs[which][2])))
+        noise = self.noises[int(rng.integers(len(self.noises)))]
+        assert isinstance(noise, Noise)
+        room, boundary = self.section.room, self.section.boundary
+        return [measure(Image("training", s, room), exposed, noise, rng, boundary) for s in scenes]
+
+    def psf(self, which: int, k: int) -> Exposed:
+        """PSF number k of a variant: the same trajectory for settings that differ in shared fields alone."""
+        if (which, k) not in self._psfs:
+            operator, variant, _ = self.blurs[which]
+            assert isinstance(operator, Operator)
+            settings = {name: v for name, v in variant.settings.items() if name not in operator.shared}
+            exposed = operator.psf(generator(self.seed, "psf", type(operator).__name__, settings, "train", k))
+            check_psf(exposed.psf, variant.id)
+            self._psfs[which, k] = exposed
+        return self._psfs[which, k]
+
+
+def _built(variant: Variant) -> object:
+    return build(variant.plugin, plugins.load(variant.plugin), variant.settings)

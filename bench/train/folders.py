@@ -1,0 +1,153 @@
+"""Folders of training images: sharp ones, recorded pairs as published sets lay them out, sequences of frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from bench import pictures
+from bench.errors import DataError
+from bench.train import data
+
+if TYPE_CHECKING:
+    from bench.train.restoration import ConditionalRecipe, PairsConfig, RestorerRecipe
+
+#: Recorded training pairs of more bytes than this stay on the disk.
+MEMORY = 8e9
+
+Part = Literal["train", "val"]
+Mode = Literal["gray", "rgb"]
+
+
+@dataclass(frozen=True)
+class Stacks:
+    """Items of a folder, held in memory as uint8.
+
+    Attributes:
+        place: what errors call it.
+        shapes: name and (H, W) of each item.
+        shares: of the draws.
+        stack: the i-th item as (H, W, K): the frames to degrade, or the truth and then the recorded frames.
+    """
+
+    place: str
+    shapes: list[tuple[str, tuple[int, int]]]
+    shares: np.ndarray
+    stack: Callable[[int], np.ndarray]
+
+
+def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -> Stacks:
+    """The items of a recipe's training or validation folder. Raises DataError."""
+    source, config = getattr(recipe.data, part), recipe.pairs
+    mode: Mode = "gray" if recipe.network.image_channels == 1 else "rgb"
+    if config.layout == "images":
+        images = data.load(source, 1, root, mode=mode)
+        named = list(zip(images.names, _halved(images.pixels, config), strict=True))
+        return _items(str(source.path or source.dataset), named, source.repeat)
+    if source.path is None:
+        raise DataError(f"layout {config.layout} is one of folders: give a path")
+    place = root / source.path
+    if config.layout == "ct_sequence":
+        frames = recipe.network.frames if recipe.network.kind != "conditional_unet2d" else 1
+        return _sequence(place, part, mode, config, frames, recipe.degradation is not None)
+    finder = {"gopro": partial(gopro, blurred=config.blurred), "rsblur": rsblur}[config.layout]
+    return _recorded(place, finder(place), part, mode, config)
+
+
+def gopro(place: Path, blurred: str = "blur") -> list[tuple[str, Path, Path]]:
+    """Name, sharp and blurred file of every pair of GOPRO_Large/train or /test: SEQUENCE/{sharp,blur}/NUMBER.png."""
+    sharp = sorted(place.glob("*/sharp/*.png"))
+    files = [(f, f.parents[1] / blurred / f.name) for f in sharp]
+    return _paired(place, files, f"*/sharp/*.png and */{blurred}/*.png")
+
+
+def rsblur(place: Path) -> list[tuple[str, Path, Path]]:
+    """The pairs of RSBlur: SCENE/SHOT/gt/gt_sharp.png and SCENE/SHOT/real_blur/real_blur.png, or of its text lists.
+
+    A text file in the folder's place (RSBlur_real_train.txt) names a sharp and a blurred file on each line, relative
+    to the folder that the text file lies in.
+    """
+    if place.is_file():
+        lines = [line.split() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
+        files = [(place.parent / sharp, place.parent / blurred) for sharp, blurred, *_ in lines]
+        return _paired(place.parent, files, "lines with two files each")
+    sharp = sorted(place.rglob("gt/gt_sharp.png"))
+    files = [(f, f.parents[1] / "real_blur/real_blur.png") for f in sharp]
+    return _paired(place, files, "gt/gt_sharp.png and real_blur/real_blur.png")
+
+
+def _paired(place: Path, files: list[tuple[Path, Path]], wanted: str) -> list[tuple[str, Path, Path]]:
+    if not files:
+        raise DataError(f"{place} holds no pairs ({wanted})")
+    if missing := [b for _, b in files if not b.is_file()]:
+        raise DataError(f"{len(missing)} of {len(files)} sharp pictures lack their blurred one, first {missing[0]}")
+    return [(f.relative_to(place).as_posix(), f, b) for f, b in files]
+
+
+def _sequence(place: Path, part: Part, mode: Mode, config: PairsConfig, frames: int, synthetic: bool) -> Stacks:
+    """Bursts of neighbouring frames; the end of the sequence is validation's, and no burst reaches across."""
+    images = [p for _, p in data.folder(place if synthetic else place / "sharp", mode)]
+    measured = images if synthetic else [p for _, p in data.folder(place / "blurred", mode)]
+    if len(measured) != len(images) or len({p.shape for p in [*images, *measured]}) != 1:
+        raise DataError(f"{place}: the frames of a sequence must be of one size, as many blurred as sharp")
+    images, measured = _halved(images, config), _halved(measured, config)
+    cut, half = len(images) - round(config.holdout * len(images)), frames // 2
+    begin, end = (0, cut) if part == "train" else (cut, len(images))
+    middles = list(range(begin + half, end - half))
+
+    def stack(i: int) -> np.ndarray:
+        burst = measured[middles[i] - half : middles[i] + half + 1]
+        return _deep(burst if synthetic else [images[middles[i]], *burst])
+
+    H, W = images[0].shape[:2]
+    return Stacks(str(place), [(str(m), (H, W)) for m in middles], np.ones(len(middles)), stack)
+
+
+def _recorded(
+    place: Path, files: list[tuple[str, Path, Path]], part: Part, mode: Mode, config: PairsConfig
+) -> Stacks:
+    """Pairs of files: in memory where all of them fit and are drawn again and again, otherwise read when drawn."""
+    shrink = 2 if config.halved else 1
+    sizes = [pictures.shape_of(sharp) for _, sharp, _ in files]
+    shapes = [(name, (H // shrink, W // shrink)) for (name, *_), (H, W) in zip(files, sizes, strict=True)]
+    pixels = np.array([H * W for _, (H, W) in shapes], dtype=np.float64)
+
+    def read(i: int) -> np.ndarray:
+        return _joined(list(files[i][1:]), mode, config)
+
+    channels = 1 if mode == "gray" else 3
+    if part == "val" or 2 * channels * pixels.sum() > MEMORY:
+        return Stacks(str(place), shapes, pixels / pixels.sum(), read)
+    return Stacks(str(place), shapes, pixels / pixels.sum(), [read(i) for i in range(len(files))].__getitem__)
+
+
+def _joined(files: list[Path], mode: Mode, config: PairsConfig) -> np.ndarray:
+    pair = _halved([data.uint8(pictures.read(f, mode)) for f in files], config)
+    if pair[0].shape != pair[1].shape:
+        raise DataError(f"{files[0]} and {files[1]} differ in size: {pair[0].shape} and {pair[1].shape}")
+    return _deep(pair)
+
+
+def _deep(images: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate([p[..., None] if p.ndim == 2 else p for p in images], -1)
+
+
+def _halved(images: Sequence[np.ndarray], config: PairsConfig) -> list[np.ndarray]:
+    return [halve(p) for p in images] if config.halved else list(images)
+
+
+def halve(pixels: np.ndarray) -> np.ndarray:
+    """The mean of every 2 × 2 pixels of a uint8 image (H, W, ...); an odd last row or column is left out."""
+    H, W = (n // 2 * 2 for n in pixels.shape[:2])
+    corners = [pixels[i:H:2, j:W:2].astype(np.float32) for i in (0, 1) for j in (0, 1)]
+    return np.rint(sum(corners) / 4).astype(np.uint8)
+
+
+def _items(place: str, named: list[tuple[str, np.ndarray]], repeat: dict[str, float]) -> Stacks:
+    shapes = [(name, (p.shape[0], p.shape[1])) for name, p in named]
+    return Stacks(place, shapes, data.shares(named, repeat), lambda i: _deep([named[i][1]]))

@@ -1,0 +1,148 @@
+"""Learning p(x | y) as a conditional diffusion model."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.networks import weights
+from bench.networks.conditional import Condition, Conditional, build
+from bench.seeds import generator
+from bench.train import figures, pairs
+from bench.train.errors import RecipeError
+from bench.train.feed import Batch
+from bench.train.learn_prior import balanced, update
+from bench.train.learn_restorer import seen
+from bench.train.lesson import Lesson, Loss, autocast
+from bench.train.objective import Balance, draw_times
+from bench.train.show import ddim
+
+if TYPE_CHECKING:
+    from bench.train.restoration import ConditionalRecipe
+    from bench.train.state import State
+
+
+class ConditionalLesson(Lesson):
+    """See the module."""
+
+    pairs: pairs.Pairs
+    truth: np.ndarray
+    blurred: np.ndarray
+
+    def __init__(self, recipe: ConditionalRecipe) -> None:
+        self.recipe = recipe
+        self.workers = recipe.workers
+        names = ["in", "mean", *(["sample"] if recipe.validation.samples else [])]
+        self.measured = [f"{m}_{n}" for m in ("psnr", "ssim") for n in names]
+
+    def model(self) -> Conditional:
+        """An untrained model."""
+        return build(self.recipe.network, self.recipe.schedule.model_dump(), self.recipe.prediction)
+
+    def balance(self, model: Conditional) -> Balance:
+        """All noise levels count alike."""
+        return Balance(model.schedule)
+
+    def take(self, model: Conditional, path: Path) -> None:
+        """Weights of the same network, or of a prior: what it saw stays, what is new to the network starts at 0."""
+        given, here = weights.read(path)[0], model.network.state_dict()
+        lacking = [k for k in here if k not in given and not k.startswith("predictor.")]
+        if lacking or any(k not in here or not _widens(v, here[k]) for k, v in given.items()):
+            raise RecipeError(f"recipe {self.recipe.name}: init {self.recipe.init!r} holds another network")
+        for name, value in given.items():
+            here[name].zero_()[tuple(slice(n) for n in value.shape)] = value
+        model.network.load_state_dict(here)
+
+    def open(self, root: Path) -> None:
+        """Training pairs, and the validation pairs."""
+        self.pairs = pairs.load(self.recipe, "train", root)
+        self.truth, self.blurred = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
+
+    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Truths and measurements (n, C, size, size) in [0, 1]."""
+        return self.pairs.batch((self.recipe.seed, step))
+
+    def loss(self, state: State, batch: Batch) -> Loss:
+        """Squared error of the prediction at random noise levels, plus the predictor's own error."""
+        recipe, model = self.recipe, state.model
+        x, y = (2 * b - 1 for b in batch)
+        t = draw_times(model.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x.device)
+        noise = torch.randn(x.shape).to(x.device)
+        with autocast(recipe, x.device):
+            condition = model.condition(y)
+            fixed = Condition(condition.given.detach(), _detached(condition.estimate), condition.scale)
+            prior = model.given(fixed.given)
+            x_t, target = prior.target(fixed.encode(x), noise, t)
+            out = prior(x_t, t)
+        errors = (out.float() - target.float()).square().mean(dim=(1, 2, 3))
+        sigma = model.schedule.sigma(t)
+        total = balanced(state, recipe.weighting == "balanced", sigma, errors)
+        if condition.estimate is not None:  # the diffusion learns what the predictor leaves; neither waits
+            total = total + recipe.predictor_loss * (condition.estimate.float() - x).abs().mean()
+        return Loss(total, errors.mean(), lambda: update(state, sigma, errors))
+
+    @torch.no_grad()
+    def validate(self, average: Conditional) -> dict[str, float]:
+        """PSNR and SSIM of the input, of E[x | y] in one evaluation, of samples."""
+        n = self.recipe.validation.samples
+        found = figures.scores("in", self.blurred, self.truth)
+        found |= figures.scores("mean", self._restored(average, self.blurred, 1), self.truth)
+        if n:
+            samples = self._restored(average, self.blurred[:n], self.recipe.validation.sample_steps)
+            found |= figures.scores("sample", samples, self.truth[:n])
+        return {k: found[k] for k in self.measured} | {"val_loss": self._error(average)}
+
+    def _restored(self, average: Conditional, y: np.ndarray, steps: int) -> np.ndarray:
+        """Samples of p(x | y) by DDIM; one step gives the mean, E[x | y]."""
+        device = next(average.parameters()).device
+        noise = torch.from_numpy(generator("validation samples").standard_normal(y.shape)).float()
+        done = []
+        for part, start in zip(*(z.split(self.recipe.batch) for z in (torch.from_numpy(y), noise)), strict=True):
+            condition = average.condition(2 * part.to(device) - 1)
+            done.append((condition.decode(ddim(average.given(condition.given), start.to(device), steps)) + 1) / 2)
+        return torch.cat(done).float().cpu().numpy()
+
+    def _error(self, average: Conditional) -> float:
+        """Squared error of the prediction at the noise levels of training: the same draws every time."""
+        device = next(average.parameters()).device
+        times = draw_times(average.schedule, self.recipe.noise, len(self.truth), ("validation",))
+        unit = torch.from_numpy(generator("validation loss").standard_normal(self.truth.shape)).float()
+        given = (torch.from_numpy(self.truth), torch.from_numpy(self.blurred), unit, times)
+        errors: list[Tensor] = []
+        for x, y, noise, t in zip(*(z.to(device).split(self.recipe.batch) for z in given), strict=True):
+            condition = average.condition(2 * y - 1)
+            prior = average.given(condition.given)
+            x_t, target = prior.target(condition.encode(2 * x - 1), noise, t)
+            errors.append((prior(x_t, t) - target).square().flatten())
+        return float(torch.cat(errors).mean())
+
+    def score(self, figures: dict[str, float]) -> float:
+        """Mean PSNR of the mean and of samples."""
+        return float(np.mean([v for k, v in figures.items() if k in ("psnr_mean", "psnr_sample")]))
+
+    @torch.no_grad()
+    def show(self, rows: list[dict[str, str]], average: Conditional, out: Path) -> None:
+        """Curves; truth, input, E[x | y] and a sample."""
+        if n := self.recipe.validation.pictures:
+            y = self.blurred[:n]
+            restored = [self._restored(average, y, steps) for steps in (1, self.recipe.validation.sample_steps)]
+            figures.write(rows, [self.truth[:n], y, *restored], out)
+
+    def card(self) -> dict[str, Any]:
+        """Kind, schedule, prediction, degradation."""
+        recipe = self.recipe
+        diffusion = {"schedule": recipe.schedule.model_dump(), "prediction": recipe.prediction}
+        return {"kind": "conditional", **diffusion, **seen(recipe)}
+
+
+def _detached(estimate: Tensor | None) -> Tensor | None:
+    return None if estimate is None else estimate.detach()
+
+
+def _widens(old: Tensor, new: Tensor) -> bool:
+    """Whether ``new`` has the shape of ``old`` but perhaps more input channels."""
+    return old.shape[:1] + old.shape[2:] == new.shape[:1] + new.shape[2:] and old.shape[1:2] <= new.shape[1:2]

@@ -1,0 +1,105 @@
+"""Learning to restore in one evaluation: ConvIR, SwinIR."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from bench.networks import weights
+from bench.networks.restorer import Restorer, build
+from bench.train import figures, losses, pairs
+from bench.train.errors import RecipeError
+from bench.train.feed import Batch
+from bench.train.lesson import Lesson, Loss, autocast, nothing
+
+if TYPE_CHECKING:
+    from bench.train.restoration import RestorerRecipe
+    from bench.train.state import State
+
+
+class RestorerLesson(Lesson):
+    """See the module."""
+
+    pairs: pairs.Pairs
+    truth: np.ndarray
+    measured_crops: np.ndarray
+
+    def __init__(self, recipe: RestorerRecipe) -> None:
+        self.recipe = recipe
+        self.workers = recipe.workers
+        self.measured = ["psnr_in", "psnr_out", "ssim_in", "ssim_out"]
+
+    def model(self) -> Restorer:
+        """An untrained restorer."""
+        return build(self.recipe.network)
+
+    def take(self, model: Restorer, path: Path) -> None:
+        """Weights of the very same network."""
+        given = weights.load_restorer(path)
+        if given.config != self.recipe.network:
+            raise RecipeError(f"recipe {self.recipe.name}: init {self.recipe.init!r} holds another network")
+        model.network.load_state_dict(given.network.state_dict())
+
+    def open(self, root: Path) -> None:
+        """Training pairs, and the validation pairs."""
+        self.pairs = pairs.load(self.recipe, "train", root)
+        self.truth, self.measured_crops = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
+
+    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+        """Truths and measurements (n, C, size, size) in [0, 1]."""
+        return self.pairs.batch((self.recipe.seed, step))
+
+    def loss(self, state: State, batch: Batch) -> Loss:
+        """The recipe's loss, plus the gradient penalty if there is one."""
+        x, y = batch
+        with autocast(self.recipe, x.device):
+            outputs = state.model.network(y)
+        plain = losses.restoration(self.recipe.loss, outputs, x)
+        total = plain
+        if self.recipe.loss.gradient_penalty:
+            norm = losses.gradient_norm(plain, list(state.model.parameters()))
+            total = plain + self.recipe.loss.gradient_penalty * norm
+        return Loss(total, plain, nothing)
+
+    @torch.no_grad()
+    def validate(self, average: Restorer) -> dict[str, float]:
+        """PSNR and SSIM of the input and of the estimate."""
+        x, y = self.truth, self.measured_crops
+        outputs = self._outputs(average, y)
+        found = figures.scores("in", figures.middle(y, average.channels), x)
+        found |= figures.scores("out", outputs[0].numpy(), x)
+        return found | {"val_loss": float(losses.restoration(self.recipe.loss, outputs, torch.from_numpy(x)))}
+
+    def _outputs(self, average: Restorer, y: np.ndarray) -> tuple[Tensor, ...]:
+        device = next(average.parameters()).device
+        parts = [average.network(p.to(device)) for p in torch.from_numpy(y).split(self.recipe.batch)]
+        return tuple(torch.cat(scale).float().cpu() for scale in zip(*parts, strict=True))
+
+    def score(self, figures: dict[str, float]) -> float:
+        """PSNR of the estimate."""
+        return figures["psnr_out"]
+
+    @torch.no_grad()
+    def show(self, rows: list[dict[str, str]], average: Restorer, out: Path) -> None:
+        """Curves; truth, input, estimate."""
+        if n := self.recipe.validation.pictures:
+            x, y = self.truth[:n], self.measured_crops[:n]
+            restored = self._outputs(average, y)[0].numpy()
+            figures.write(rows, [x, figures.middle(y, average.channels), restored], out)
+
+    def card(self) -> dict[str, Any]:
+        """Kind and degradation."""
+        return {"kind": "restorer", **seen(self.recipe)}
+
+
+def seen(recipe: Any) -> dict[str, Any]:
+    """What a card says about the pairs of a restoration recipe."""
+    section = recipe.degradation
+    return {
+        "degradation": None if section is None else section.model_dump(mode="json"),
+        "pairs": recipe.pairs.model_dump(mode="json", exclude_unset=True),
+    }

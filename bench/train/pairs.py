@@ -1,0 +1,86 @@
+"""Training pairs: random crops, degraded on the fly or recorded, as functions of a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from bench.errors import DataError
+from bench.seeds import generator
+from bench.train import data, folders
+from bench.train.degradation import Exposures
+
+if TYPE_CHECKING:
+    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
+
+#: truth (C, H, W) and measurement (frames C, H, W), float32 in [0, 1] units
+Pair = tuple[np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Pairs of one recipe.
+
+    Attributes:
+        stack: the i-th item as uint8 (H, W, K): frames to degrade, or the truth and then the recorded frames.
+        shares: of the draws, one per item.
+        exposures: what degrades; None for recorded pairs.
+        channels: of an image, 1 or 3.
+    """
+
+    recipe: ConditionalRecipe | RestorerRecipe
+    stack: Callable[[int], np.ndarray]
+    shares: np.ndarray
+    exposures: Exposures | None
+    channels: int
+
+    def __len__(self) -> int:
+        return len(self.shares)
+
+    def batch(self, key: tuple[object, ...]) -> Pair:
+        """Truths (n, C, size, size) and measurements (n, frames C, size, size), float32: a function of ``key``."""
+        rng = generator("pairs", *key)
+        chosen = rng.choice(len(self), size=self.recipe.batch, p=self.shares)
+        pieces = (data.crop(self.stack(i), self.recipe.augment, self._side, rng) for i in chosen)
+        return _stacked([self._pair(p, rng) for p in pieces])
+
+    def centres(self, limit: int) -> Pair:
+        """The centre crops of up to ``limit`` items, spread evenly, degraded the same way every time."""
+        chosen = np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int))
+        pieces = ((i, data.centre(self.stack(i), self._side)) for i in chosen)
+        return _stacked([self._pair(p, generator("validation pair", self.recipe.seed, int(i))) for i, p in pieces])
+
+    @property
+    def _side(self) -> int:
+        return self.recipe.size + 2 * self.recipe.margin
+
+    def _pair(self, piece: np.ndarray, rng: np.random.Generator) -> Pair:
+        frames = np.split(np.moveaxis(piece, -1, 0) / 255.0, piece.shape[-1] // self.channels)
+        if self.exposures is None:
+            return frames[0], np.concatenate(frames[1:])
+        measured = self.exposures.burst(frames, rng)
+        return measured[len(frames) // 2].truth, np.concatenate([m.y for m in measured])
+
+
+def _stacked(pairs: Sequence[Pair]) -> Pair:
+    truths, measured = (np.stack(a).astype(np.float32) for a in zip(*pairs, strict=True))
+    return truths, measured
+
+
+def load(recipe: ConditionalRecipe | RestorerRecipe, part: folders.Part, root: Path) -> Pairs:
+    """The training or validation pairs of a recipe. Raises DataError when there are none large enough."""
+    exposures = None if recipe.degradation is None else Exposures(recipe.degradation, recipe.seed)
+    found = folders.stacks(recipe, part, root)
+    side = recipe.size + 2 * recipe.margin
+    kept = [i for i, (_, shape) in enumerate(found.shapes) if min(shape) >= side]
+    if not kept:
+        raise DataError(
+            f"{found.place}: none of its {len(found.shapes)} images has sides of at least {side} pixels "
+            f"(size {recipe.size} and a margin of {recipe.margin} on each side)"
+        )
+    shares = found.shares[kept] / found.shares[kept].sum()
+    return Pairs(recipe, lambda i: found.stack(kept[i]), shares, exposures, recipe.network.image_channels)

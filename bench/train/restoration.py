@@ -1,0 +1,172 @@
+"""Recipes of trainings that learn restoration: pairs of blurred and sharp images in, a deblurring network out."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from bench.errors import BenchError
+from bench.networks.conditional import ConditionalConfig
+from bench.networks.restorer import RestorerConfig
+from bench.train import degradation
+from bench.train.recipe import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
+
+
+class Degradation(Part):
+    """How sharp images are blurred: the sections of a grid, drawn anew for every crop, all variants equally likely.
+
+    ``trajectories`` of an operator says how many of its PSFs there are in the whole training, as in a grid; with one,
+    the kernel is fixed. Exposures T of one operator share their trajectories.
+
+    Attributes:
+        blur, noise: lists of entries as in a grid.
+        boundary: "valid" draws on ``margin`` pixels of scene around the crop; "circular" wraps the crop round.
+    """
+
+    blur: list[Any]
+    noise: list[Any]
+    boundary: Literal["valid", "circular"] = "valid"
+    margin: int = Field(default=16, ge=0)
+
+    @field_validator("blur", "noise", mode="before")
+    @classmethod
+    def _plain(cls, value: Any) -> Any:
+        return _finite(value)
+
+    @model_validator(mode="after")
+    def _fits(self) -> Degradation:
+        try:
+            degradation.variants("operator", self.blur)
+            degradation.variants("noise", self.noise)
+        except BenchError as error:
+            raise ValueError(str(error)) from error
+        return self
+
+    @property
+    def room(self) -> int:
+        """Pixels of scene that a crop needs around it."""
+        return self.margin if self.boundary == "valid" else 0
+
+
+def _finite(value: Any) -> Any:
+    """Plain data with infinity spelled "inf": JSON has no such number, and settings take the word for it."""
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    if isinstance(value, list):
+        return [_finite(v) for v in value]
+    return "inf" if isinstance(value, float) and math.isinf(value) and value > 0 else value
+
+
+class PairsConfig(Part):
+    """How the folders of images are laid out.
+
+    Attributes:
+        layout: "images": sharp images, to be degraded. "gopro": sequences with ``sharp`` and ``blur`` folders (Nah et
+            al. 2017). "rsblur": shots with ``gt/gt_sharp.png`` and ``real_blur/real_blur.png`` (Rim et al. 2022).
+            "ct_sequence": frames in the order of their names, to be degraded; as recorded, where they lie in folders
+            ``sharp`` and ``blurred``.
+        blurred: which blurred frames of gopro: linear or with the camera's gamma.
+        halved: average 2 × 2 pixels first.
+        holdout: share at the end of a ct_sequence that validation sees and training does not.
+    """
+
+    layout: Literal["images", "gopro", "rsblur", "ct_sequence"] = "images"
+    blurred: Literal["blur", "blur_gamma"] = "blur"
+    halved: bool = False
+    holdout: float = Field(default=0.25, gt=0, lt=1)
+
+
+class RestorationValidation(Part):
+    """Restoration of centre crops, every so many steps: the same degradation each time.
+
+    Attributes:
+        crops: how many.
+        pictures: how many of them are shown; 0 for none.
+        samples: how many are also restored by sampling (conditional).
+        sample_steps: evaluations per sample.
+    """
+
+    every: int = Field(default=500, ge=1)
+    crops: int = Field(default=64, ge=1)
+    pictures: int = Field(default=8, ge=0)
+    samples: int = Field(default=16, ge=0)
+    sample_steps: int = Field(default=20, ge=1)
+
+
+class _Restoration(BaseRecipe):
+    """What both kinds share. ``workers``: processes that make pairs ahead of the step; 0 makes them in between."""
+
+    degradation: Degradation | None = None
+    pairs: PairsConfig = PairsConfig()
+    validation: RestorationValidation = RestorationValidation()
+    workers: int = Field(default=0, ge=0)
+
+    free: ClassVar[tuple[str, ...]] = (*BaseRecipe.free, "workers")
+
+    @model_validator(mode="after")
+    def _pairs_fit(self) -> _Restoration:
+        layout = self.pairs.layout
+        if layout == "images" and self.degradation is None:
+            raise ValueError("sharp images need a degradation section: what blurs them")
+        if layout in ("gopro", "rsblur") and self.degradation is not None:
+            raise ValueError(f"{layout} pairs are recorded: there is nothing for a degradation to do")
+        if self.augment.resize or self.augment.one_of:
+            raise ValueError("augment: resize and one_of are not for restoration")
+        return self
+
+    @property
+    def margin(self) -> int:
+        """Pixels of scene around a crop."""
+        return 0 if self.degradation is None else self.degradation.room
+
+
+class ConditionalRecipe(_Restoration):
+    """The training of a conditional diffusion model.
+
+    ``predictor_loss``: weight of the predictor's own mean absolute error, where the network has a predictor.
+    """
+
+    kind: Literal["conditional"]
+    network: ConditionalConfig
+    prediction: Literal["epsilon", "v"] = "v"
+    schedule: ScheduleConfig = ScheduleConfig()
+    noise: NoiseConfig = NoiseConfig()
+    weighting: Literal["balanced", "none"] = "balanced"
+    predictor_loss: float = Field(default=1.0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits(self) -> ConditionalRecipe:
+        fit(self.size, self.network.stride, self.network.least)
+        return self
+
+
+class RestorationLoss(Part):
+    """The loss of a restorer.
+
+    Attributes:
+        name: "l1"; "charbonnier", the mean of √(d² + ε²) with ε = 1e-3; "multiscale", ConvIR's sum over three scales
+            of L1 + ``frequency`` times L1 of the real and imaginary parts of the 2-D FFTs.
+        frequency: λ of multiscale.
+        gradient_penalty: seed 004's: this times the norm of the gradient of the loss in all parameters is added.
+    """
+
+    name: Literal["l1", "charbonnier", "multiscale"] = "l1"
+    frequency: float = Field(default=0.1, ge=0)
+    gradient_penalty: float = Field(default=0.0, ge=0)
+
+
+class RestorerRecipe(_Restoration):
+    """The training of a network that restores in one evaluation."""
+
+    kind: Literal["restorer"]
+    network: RestorerConfig = Field(discriminator="kind")
+    loss: RestorationLoss = RestorationLoss()
+
+    @model_validator(mode="after")
+    def _fits(self) -> RestorerRecipe:
+        fit(self.size, self.network.stride, self.network.least)
+        if self.network.frames > 1 and self.pairs.layout != "ct_sequence":
+            raise ValueError("a burst needs pairs: {layout: ct_sequence}")
+        return self
