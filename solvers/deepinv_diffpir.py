@@ -53,7 +53,7 @@ class DeepinvDiffpir(Solver):
             max_iter=self.steps,
             zeta=self.zeta,
             lambda_=self.lam,
-            device=device,
+            device=str(device),
         )
         # It draws from torch's global generator, and takes seed 0 for no seed.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):

@@ -17,7 +17,7 @@ from bench.testing import check_dataset
 COUNTS = {"train": 5, "val": 3, "test": 4}
 
 
-def content(side: int = 28) -> dict[str, np.ndarray]:
+def content(side: int = 28) -> dict[str, Any]:
     """The arrays of medmnist's file: images and labels of three splits."""
     rng = np.random.default_rng(side)
     images = {f"{s}_images": rng.integers(0, 256, (n, side, side), dtype=np.uint8) for s, n in COUNTS.items()}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from bench.networks import weights
 from bench.networks.conditional import ConditionalUNet
 from bench.networks.prior import build
 from bench.networks.unet import UNetConfig
-from bench.train import checkpoint, losses, pairs
+from bench.train import checkpoint, loop, losses, pairs
 from bench.train.errors import RecipeError, TrainingError
 from bench.train.history import History
 from bench.train.lesson import lesson_of
@@ -70,6 +72,22 @@ def test_a_restoration_training_interrupted_ends_in_the_same_bits(kind: str, tmp
     assert whole.keys() == parts.keys()
     assert all(torch.equal(whole[k], parts[k]) for k in whole)
     assert rows(tmp_path / "whole") == rows(tmp_path / "parts")
+
+
+def test_a_training_with_workers_answers_a_signal_with_a_checkpoint(
+    tmp_path: Path, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = loop.step
+
+    def step(state: State, *args: Any) -> float:
+        if state.step == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return real(state, *args)
+
+    monkeypatch.setattr(loop, "step", step)
+    recipe = write_recipe(tmp_path / "r.yaml", workers=2, validation={"every": 100, "pictures": 0})
+    bench.train.run(recipe, tmp_path / "out", data_root=root)
+    assert checkpoint.read(tmp_path / "out/last.safetensors")[1]["step"] == 4
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS))
@@ -181,11 +199,10 @@ def test_the_gradient_penalty_is_the_norm_of_the_gradient_and_can_be_descended()
 @pytest.mark.parametrize("kind", sorted(KINDS))
 def test_a_short_training_lowers_the_validation_loss_by_a_fifth(kind: str, tmp_path: Path, root: Path) -> None:
     changes = KINDS[kind] | ({"loss": {"name": "l1"}} if "loss" in KINDS[kind] else {})
-    disk = {"margin": 3, "blur": [{"disk": {"radius": 2}}], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}
+    disk = {"margin": 2, "blur": [{"disk": {"radius": 2}}], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}
     recipe = write_recipe(
         tmp_path / "r.yaml",
         **changes,
-        size=8,
         degradation=disk,
         steps=600,
         batch=16,

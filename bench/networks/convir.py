@@ -42,8 +42,8 @@ class ConvIRConfig(BaseModel):
 
     @property
     def least(self) -> int:
-        """The smallest side: the module reflects up to 11 pixels at an eighth of the coarsest scale."""
-        return self.space_to_depth * (LEAST if self.multi_scale else 4)
+        """The smallest side: the module reflects 7 pixels at an eighth of the coarsest scale, a norm needs 2 × 2."""
+        return self.space_to_depth * (LEAST if self.multi_scale else 8)
 
 
 class ConvIR(nn.Module):
