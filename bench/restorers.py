@@ -17,23 +17,23 @@ if TYPE_CHECKING:
     from bench.networks.conditional import Conditional
     from bench.networks.restorer import Restorer
 
-# bench.networks.weights imports diffusers, which takes seconds: only for solvers that need it.
+# These networks come from diffusers and deepinv, whose import takes seconds: only for solvers that need it.
 
 
 @lru_cache(maxsize=4)
 def load_restorer(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Restorer:
     """The restorer in shipped weights or a .safetensors file: frozen, in evaluation mode. Raises WeightsError."""
-    from bench.networks import weights
+    from bench.networks.trained import load_restorer as load
 
-    return weights.load_restorer(find(name)).to(device=device, dtype=dtype)
+    return load(find(name)).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=4)
 def load_conditional(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Conditional:
     """The conditional diffusion model in such a file, likewise."""
-    from bench.networks import weights
+    from bench.networks.trained import load_conditional as load
 
-    return weights.load_conditional(find(name)).to(device=device, dtype=dtype)
+    return load(find(name)).to(device=device, dtype=dtype)
 
 
 def apart(y: Tensor, channels: int) -> Tensor:

@@ -55,9 +55,9 @@ def bench(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
 def accepted(write_grid, run_grid, tmp_path: Path) -> Callable[[str], Path]:
     """Run ``mine.py`` with that source in the small grid; returns the results folder."""
 
-    def run(source: str, folder: str = "first", more: str = "") -> Path:
-        (tmp_path / "mine.py").write_text(source)
-        grid = write_grid("./mine.py", "@copy.py", more=more)
+    def run(source: str, folder: str = "first", name: str = "mine") -> Path:
+        (tmp_path / f"{name}.py").write_text(source)
+        grid = write_grid(f"./{name}.py", "@copy.py")
         plugins.find.cache_clear()
         run_grid(grid, folder)
         return tmp_path / folder
@@ -117,6 +117,7 @@ def test_machines_get_json_junit_and_annotations(accepted, tmp_path: Path) -> No
     assert bench(*args, "--tolerance", "psnr=99").returncode == 0
     usage = bench(*args, "--tolerance", "pnsr=1")
     assert (usage.returncode, "psnr" in usage.stderr) == (2, True)
+    assert bench(*args, "--tolerance", "psnr=nan").returncode == 2
 
 
 def test_a_baseline_takes_one_solver_at_a_time_and_remembers_why(accepted, tmp_path: Path) -> None:
@@ -130,6 +131,12 @@ def test_a_baseline_takes_one_solver_at_a_time_and_remembers_why(accepted, tmp_p
     assert bench("check", worse, "--baseline", file).returncode == 0
     assert baselines.read(file).history[-1]["reason"] == "it is smoother"
     assert "it is smoother" in file.with_suffix(".md").read_text()
+    left = bench(
+        "baseline", "update", accepted(WIENER, "left", name="other"), "--baseline", file, "--all", "--reason", "y"
+    )
+    assert (left.returncode, "no longer in the baseline" in left.stdout) == (0, True)
+    assert {r["solver"] for r in baselines.read(file).rows} == {"other", "copy"}
+    assert len(baselines.read(file).history) == 3
 
 
 def test_a_check_imports_no_torch(accepted, tmp_path: Path) -> None:

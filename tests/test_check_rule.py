@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
-from bench.check.baseline import Record
+from bench.check.baseline import Record, updated
 from bench.check.rule import Pair, compare, tolerance
 from bench.check.verdict import check
 from bench.errors import ResultError
 
+PROTOCOL = {"boundary": "valid", "border": 8, "clip": True}
 RNG = np.random.default_rng(0)
 
 
@@ -32,7 +34,7 @@ def pairs(loss: np.ndarray, **changes: Any) -> list[Pair]:
 
 
 def record(rows: list[dict[str, Any]], **environment: str) -> Record:
-    return Record(list(rows), ("psnr",), {"torch": "2", **environment}, "abc")
+    return Record(list(rows), ("psnr",), {"torch": "2", **environment}, "abc", PROTOCOL)
 
 
 def test_in_float64_any_loss_above_the_tolerance_is_a_regression_however_it_scatters() -> None:
@@ -112,7 +114,7 @@ def test_new_failures_and_missing_cells_fail_and_fixed_and_new_ones_do_not() -> 
     [
         ({"y_sha": "other"}, "other measurements"),
         ({"weights_sha": "w2"}, "other weights"),
-        ({"dtype": "float32"}, "type"),
+        ({"dtype": "float32", "weights_sha": "w1"}, "type"),
     ],
 )
 def test_other_measurements_weights_or_types_are_refused(change: dict[str, str], words: str) -> None:
@@ -130,3 +132,64 @@ def test_more_calls_are_reported_and_fail_only_when_asked() -> None:
     assert check(record(now), record([row("1", 30.0)])).dearer == [("a", "nfe_forward", 0, 20)]
     assert check(record(now), record([row("1", 30.0)])).passed
     assert not check(record(now), record([row("1", 30.0)]), fatal=["cost"]).passed
+
+
+def test_an_infinite_psnr_that_became_finite_is_broken_and_one_that_stayed_is_not() -> None:
+    before = [row("1", math.inf), row("2", 30.0)]
+    assert not check(record([row("1", 25.0), row("2", 30.0)]), record(before)).passed
+    assert check(record(before), record(before)).passed
+
+
+@pytest.mark.parametrize("stochastic", [True, False])
+def test_a_single_image_allows_no_test_and_a_loss_on_it_does_not_pass(stochastic: bool) -> None:
+    kind = {"dtype": "float32", "stochastic": stochastic, "device": "cuda:0"}
+    now, before = record([row("1", 20.0, **kind)], torch="3"), record([row("1", 30.0, **kind)])
+    assert not check(now, before).passed
+    assert check(before, replace(before, environment={"torch": "3"})).passed
+
+
+def test_a_deterministic_solver_on_another_processor_is_judged_by_the_tolerance_alone() -> None:
+    losses = pairs(np.array([1.0, 2.0, 0.2, 0.5]), dtype="float32")
+    (c,) = compare({("a", "s"): losses}, ["psnr"], same_machine=False)
+    assert c.exact
+    assert c.regressed
+
+
+@pytest.mark.parametrize("change", [{"weights_sha": None}, {"y_sha": None}])
+def test_weights_or_measurements_that_are_not_known_any_more_are_refused(change: dict[str, None]) -> None:
+    with pytest.raises(ResultError, match="not comparable"):
+        check(record([row("1", 30.0, **change)]), record([row("1", 30.0, weights_sha="w1")]))
+
+
+def test_another_protocol_is_refused() -> None:
+    now = replace(record([row("1", 31.0)]), protocol={**PROTOCOL, "border": 4})
+    with pytest.raises(ResultError, match="border: 8 before, 4 now"):
+        check(now, record([row("1", 30.0)]))
+
+
+def test_a_failed_cell_without_a_baseline_is_told_apart_from_a_regression() -> None:
+    now = record([row("1", 30.0), row("1", None, solver="b", status="error")])
+    v = check(now, record([row("1", 30.0)]))
+    assert v.passed
+    assert [r["solver"] for r in v.new_failing] == ["b"]
+
+
+def test_no_tolerance_at_all_still_sorts_what_regressed() -> None:
+    v = check(record([row("1", 20.0)]), record([row("1", 30.0)]), tolerances={"psnr": 0.0})
+    assert [c.solver for c in v.regressed] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("now", "words"),
+    [
+        (record([row("1", 31.0, y_sha="other")]), "two measurements"),
+        (replace(record([row("1", 31.0)]), metrics=("psnr", "ssim")), "metrics"),
+        (record([row("1", 31.0, dtype="float32")], torch="3"), "another machine"),
+        (replace(record([row("1", 31.0)]), protocol={**PROTOCOL, "clip": False}), "protocol"),
+    ],
+)
+def test_a_baseline_is_not_mixed_of_rows_that_cannot_be_compared(now: Record, words: str) -> None:
+    old = record([row("1", 30.0), row("1", 30.0, solver="b")])
+    with pytest.raises(ResultError, match=words):
+        updated(old, now, ["a"], "why")
+    assert updated(None, now, ["a"], "why").rows == now.rows

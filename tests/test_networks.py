@@ -1,7 +1,9 @@
 """Networks, priors and weights files."""
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -11,10 +13,16 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from bench.diffusion.schedule import Schedule
 from bench.errors import SettingError, WeightsError
-from bench.networks import weights
+from bench.networks import conditional, multiscale, restorer, weights
+from bench.networks.conditional import ConditionalUNet
+from bench.networks.convir import ConvIR, ConvIRConfig
 from bench.networks.prior import Prior, build, scalar
+from bench.networks.restorer import RestorerConfig
 from bench.networks.seed003 import Seed003Config, SelfAttention
+from bench.networks.swinir import SwinIR, SwinIRConfig
+from bench.networks.trained import load_restorer
 from bench.networks.unet import UNet, UNetConfig, count_parameters
+from tests.restoration import CONVIR, RESIDUAL, SWINIR, UNET
 
 TINY = UNetConfig(channels=(8, 16), groups=4, attention=(False, True), head_dim=8, space_to_depth=2)
 LINEAR = {"name": "linear", "steps": 1000}
@@ -143,6 +151,11 @@ def test_weights_survive_half_precision_within_its_rounding(tiny: Prior, tmp_pat
         assert torch.allclose(loaded.denoise(y, sigma), tiny.denoise(y, sigma), atol=5e-3)
 
 
+def test_equal_weights_make_equal_files(tiny: Prior):
+    once, *more = (weights.encode(tiny.network.state_dict(), tiny.card) for _ in range(8))
+    assert more == [once] * 7
+
+
 def test_loaded_weights_are_frozen_float32_and_in_evaluation_mode(tiny: Prior, tmp_path: Path):
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
@@ -169,3 +182,125 @@ def test_a_file_that_is_no_weights_is_refused_by_name(tmp_path: Path, content: b
         path.write_bytes(content)
     with pytest.raises(WeightsError, match=r"w\.safetensors"):
         weights.load(path)
+
+
+# --- conditional networks and restorers -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("n", "multi_scale", "parameters"),
+    [(3, True, 5_530_505), (7, True, 8_630_665), (15, True, 14_830_985), (6, True, 7_855_625), (6, False, 6_128_681)],
+)
+def test_convir_has_the_parameters_of_the_published_sizes_and_of_seed_004(n: int, multi_scale: bool, parameters: int):
+    """S, B and L of the paper; seed 004's n = 6 with and without the multi-scale module; RGB."""
+    with torch.device("meta"):
+        network = ConvIR(ConvIRConfig(kind="convir", n=n, multi_scale=multi_scale, image_channels=3))
+    assert count_parameters(network) == parameters
+
+
+@pytest.mark.parametrize(("config", "parameters"), [({}, 903_121), ({"frames": 5}, 905_281)])
+def test_swinir_light_has_the_published_number_of_parameters_and_a_burst_2160_more(config: Any, parameters: int):
+    """Each further frame costs 60 filters of 3 × 3 in the first convolution."""
+    network = SwinIR(SwinIRConfig(kind="swinir", **config))
+    assert count_parameters(network) == parameters
+    assert sum(v.numel() for v in network.state_dict().values()) == parameters  # masks are not stored
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("channels", "parameters"), [(1, 11_497_681), (3, 11_504_163)])
+def test_swinir_has_the_published_number_of_parameters(channels: int, parameters: int):
+    config = SwinIRConfig(kind="swinir", width=180, depths=(6,) * 6, image_channels=channels)
+    assert count_parameters(SwinIR(config)) == parameters
+
+
+def test_swinir_begins_as_the_identity_on_the_middle_frame():
+    network = SwinIR(SWINIR.model_copy(update={"frames": 3}))
+    y = torch.rand(2, 3, 16, 24)
+    assert torch.equal(network(y)[0], y[:, 1:2])
+
+
+def test_the_outputs_of_convir_are_the_scales_of_its_input():
+    shapes = [tuple(x.shape) for x in ConvIR(CONVIR)(torch.rand(2, 1, 24, 32))]
+    assert shapes == [(2, 1, 24, 32), (2, 1, 12, 16), (2, 1, 6, 8)]
+
+
+def test_the_multi_scale_module_wants_images_of_256_pixels():
+    network = ConvIR(ConvIRConfig(kind="convir", n=0, width=8, multi_scale=True)).eval()
+    with pytest.raises(SettingError, match="at least 256"):
+        network(torch.zeros(1, 1, 224, 256))
+    assert network(torch.zeros(1, 1, 256, 256))[0].shape == (1, 1, 256, 256)
+
+
+def test_a_predicted_filter_of_equal_taps_averages_the_pixels_that_it_reaches():
+    """tanh⁻¹(1/9) for every tap, a = 1, b = -1: the mean of 9 pixels, ``dilation`` apart."""
+    module = multiscale._Filter(8, (3, 3), dilation=2)
+    with torch.no_grad():
+        module.a.fill_(1)
+        module.b.fill_(-1)
+        module.predict.weight.fill_(math.atanh(1 / 9) / 8)
+    x = torch.zeros(1, 8, 11, 11)
+    x[..., 5, 5] = 9.0
+    x += 1 - x.mean()  # the filter follows from the mean, here 1
+    flat = x[0, 0, 0, 0]
+    out = module(x)[0, 0]
+    hit = (out - flat).abs() > 1e-4
+    assert [tuple(p) for p in hit.nonzero().tolist()] == [(i, j) for i in (3, 5, 7) for j in (3, 5, 7)]
+    assert float(out[5, 5].detach()) == pytest.approx(float(flat) + 1, abs=1e-4)
+
+
+@pytest.mark.parametrize("config", [CONVIR, SWINIR], ids=lambda c: c.kind)
+@pytest.mark.parametrize("size", [(17, 30), (3, 40), (16, 16)])
+def test_a_restorer_takes_any_size(config: RestorerConfig, size: tuple[int, int]):
+    model = restorer.build(config).eval()
+    assert model(torch.rand(2, 1, *size)).shape == (2, 1, *size)
+
+
+def test_biggan_blocks_resample_in_every_level_and_not_in_attention_alone():
+    """DownBlock2D would ignore downsample_type: the recipe must name the blocks that do not."""
+    plain = UNET.model_copy(update={"channels": (8, 8, 8), "attention": (False, True, False)})
+    network = ConditionalUNet(plain.model_copy(update={"biggan": True}))
+    kinds = [type(b).__name__ for b in [*network.unet.down_blocks, *network.unet.up_blocks]]
+    assert kinds == [
+        "ResnetDownsampleBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D",
+        "ResnetUpsampleBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D",
+    ]  # fmt: skip
+    assert not [m for m in network.modules() if type(m).__name__ in ("Downsample2D", "Upsample2D") and m.use_conv]
+
+
+def test_no_head_dimension_means_a_single_head():
+    network = ConditionalUNet(UNET.model_copy(update={"channels": (8, 16), "head_dim": None}))
+    heads = {m.heads for m in network.modules() if type(m).__name__ == "Attention"}
+    assert heads == {1}
+
+
+def test_a_residual_model_adds_what_it_samples_to_the_predictors_estimate():
+    model = conditional.build(RESIDUAL, LINEAR, "v").eval()
+    y, x = torch.rand(2, 1, 16, 16) * 2 - 1, torch.rand(2, 1, 16, 16) * 2 - 1
+    condition = model.condition(y)
+    assert model.predictor is not None
+    estimate = 2 * model.predictor((y + 1) / 2) - 1
+    assert torch.allclose(condition.encode(x), RESIDUAL.residual_scale * (x - estimate), atol=1e-5)
+    assert torch.allclose(condition.decode(condition.encode(x)), x, atol=1e-5)
+    assert model.given(condition.given)(x, torch.tensor([3.0, 500.0])).shape == x.shape
+
+
+def test_batch_statistics_survive_a_weights_file(tmp_path: Path):
+    """The multi-scale module normalises with running means: they and their counter are kept."""
+    config = ConvIRConfig(kind="convir", n=0, width=8, multi_scale=True)
+    model = restorer.build(config)
+    for name, value in model.network.state_dict().items():
+        if name.endswith("num_batches_tracked"):
+            value.fill_(100_000)
+        elif "running" in name:
+            value.fill_(0.25)
+    card = {"kind": "restorer", "network": config.model_dump(mode="json")}
+    (tmp_path / "w.safetensors").write_bytes(weights.encode(model.network.state_dict(), card))
+    kept = load_restorer(tmp_path / "w.safetensors").network.state_dict()
+    assert {int(v) for k, v in kept.items() if k.endswith("num_batches_tracked")} == {100_000}
+    assert {float(v.max()) for k, v in kept.items() if "running" in k} == {0.25}
+
+
+def test_a_prior_is_not_mistaken_for_a_restorer(tiny: Prior, tmp_path: Path):
+    (tmp_path / "w.safetensors").write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
+    with pytest.raises(WeightsError, match="holds the weights of a prior, not of a restorer"):
+        load_restorer(tmp_path / "w.safetensors")

@@ -10,9 +10,13 @@ import pytest
 import torch
 from PIL import Image
 
+from bench import grid as grids
 from bench.errors import DataError
+from bench.exposure import expose
+from bench.index import ImageIndex
 from bench.measure import Image as Scene
 from bench.measure import blur_valid
+from bench.plan import Planner
 from bench.train import folders, pairs
 from bench.train.degradation import Exposures
 from bench.train.errors import RecipeError
@@ -87,6 +91,21 @@ def test_a_measurement_is_the_blurred_scene_of_the_harness() -> None:
     m = some(scene, np.random.default_rng(1))
     assert np.array_equal(m.y, blur_valid(Scene("", scene, 4), m.psf))
     assert np.array_equal(m.truth, scene[:, 4:-4, 4:-4])
+
+
+def test_the_kernels_of_a_grid_can_be_asked_for_and_are_not_drawn_otherwise(tmp_path: Path) -> None:
+    """A network for one fixed kernel, or for one trajectory at varying T, is tested on that very one."""
+    (tmp_path / "g.yaml").write_text(
+        "name: g\nseed: 11\ndata: {test: {phantoms: {split: test, size: 64}}}\n"
+        "blur: [boracchi_foi: {length: 8, anxiety: 0.005, samples: 200}]\n"
+        "noise: [poisson_gaussian: {lam: .inf}]\nsolvers: [blurred]\n"
+    )
+    planner = Planner(grids.read(tmp_path / "g.yaml"), ImageIndex(tmp_path / "index"))
+    tested = expose(planner.shots(planner.settings[0], "test")[0][0])[1].psf
+    section = {"blur": [SHAKE], "noise": [{"poisson_gaussian": {"lam": 1e6}}], "psf_seed": 11}
+    asked = Exposures(Degradation(**section, split="test"), seed=0)
+    assert np.array_equal(asked.psf(0, 0).psf, tested)
+    assert not np.array_equal(Exposures(Degradation(**section), seed=0).psf(0, 0).psf, tested)
 
 
 def test_training_kernels_change_with_the_seed_of_the_recipe() -> None:

@@ -16,6 +16,7 @@ import bench.train
 from bench.networks import weights
 from bench.networks.conditional import ConditionalUNet
 from bench.networks.prior import build
+from bench.networks.trained import load_conditional, load_restorer
 from bench.networks.unet import UNetConfig
 from bench.train import checkpoint, loop, losses, pairs
 from bench.train.errors import RecipeError, TrainingError
@@ -106,7 +107,7 @@ def test_a_validation_reports_input_and_estimate_and_the_card_says_what_was_lear
     assert str(root) not in json.dumps(card)
     with Image.open(tmp_path / "out/restorations.png") as image:
         assert image.size == (2 * 16, (3 if card["kind"] == "restorer" else 4) * 16)
-    load = weights.load_restorer if card["kind"] == "restorer" else weights.load_conditional
+    load = load_restorer if card["kind"] == "restorer" else load_conditional
     assert all(
         p.dtype == torch.float32 and not p.requires_grad for p in load(tmp_path / "w.safetensors").parameters()
     )
@@ -120,7 +121,7 @@ def test_exported_weights_restore_what_the_validation_measured(tmp_path: Path, r
     assert plan.name == "tiny"
     x, y = pairs.load(plan, "val", root).centres(3)  # type: ignore[arg-type]
     with torch.no_grad():
-        restored = weights.load_restorer(tmp_path / "w.safetensors")(torch.from_numpy(y)).numpy()
+        restored = load_restorer(tmp_path / "w.safetensors")(torch.from_numpy(y)).numpy()
     assert psnr(2 * restored - 1, 2 * x - 1) == pytest.approx(card["validation"]["psnr_out"], abs=0.05)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from bench.networks.sample import Plan, Sampler
 from bench.restorers import load_conditional, load_restorer
 from bench.seeds import generator
 from bench.testing import check_solver
+from bench.weights_file import sha256
 from tests.restoration import CONVIR, RESIDUAL, SWINIR, UNET, write_conditional, write_restorer
 from tests.solvers import made
 
@@ -178,3 +180,18 @@ def test_weights_are_loaded_once_per_process(weights: dict[str, str]) -> None:
     assert load_restorer(weights["convir"]) is load_restorer(weights["convir"])
     assert load_conditional(weights["conditional_dm"]).card["size"] == 16
     assert isinstance(load_restorer(weights["swinir"]), restorer.Restorer)
+
+
+def test_the_harness_runs_them_blind_with_the_hash_of_their_weights_and_as_many_samples_as_asked(
+    write_grid, run_grid, weights: dict[str, str]
+) -> None:
+    grid = write_grid(
+        f"convir: {{weights: {weights['convir']}}}",
+        f"conditional_dm: {{weights: {weights['conditional_dm']}, steps: 2}}",
+        more="samples: 3",
+    )
+    rows = run_grid(grid).rows
+    assert {r["status"] for r in rows} == {"ok"}
+    assert all(r["blind"] for r in rows)
+    assert {(r["solver"], r["nfe_forward"]) for r in rows} == {("convir", 1), ("conditional_dm", 6)}
+    assert {r["weights_sha"] for r in rows} == {sha256(Path(weights[n])) for n in ("convir", "conditional_dm")}

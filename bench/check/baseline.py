@@ -16,6 +16,11 @@ from bench.metrics import METRICS
 
 FORMAT = "deblur-bench baseline 1"
 
+#: What two machines must share for float32 to round alike.
+MACHINE = ("torch", "numpy", "scipy", "simd", "device")
+#: What must agree for a metric's name to mean the same number; no hash of the measurement shows it.
+PROTOCOL = ("boundary", "border", "clip")
+
 #: Columns that a comparison needs; metrics follow as m_<name>.
 COLUMNS = {
     **{
@@ -38,6 +43,7 @@ class Record:
         metrics: names.
         environment: machine and versions (see ``bench.environment``).
         commit: of the code that made them.
+        protocol: boundary, border and clip, as the grid said.
         history: what was accepted and why: {"solvers", "reason", "commit"}, oldest first.
     """
 
@@ -45,6 +51,7 @@ class Record:
     metrics: tuple[str, ...]
     environment: dict[str, str]
     commit: str
+    protocol: dict[str, Any]
     history: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -56,7 +63,9 @@ def of_run(folder: Path) -> Record:
         raise ResultError(f"{folder} is not a finished run: run.json cannot be read ({error})") from error
     rows: list[Row] = [r for r in results.read(folder / "results.parquet") if r["phase"] == "test"]
     metrics = tuple(n.removeprefix("m_") for n in rows[0] if n.startswith("m_")) if rows else ()
-    return Record(rows, metrics, facts.get("environment") or {}, facts.get("commit") or "")
+    return Record(
+        rows, metrics, facts.get("environment") or {}, facts.get("commit") or "", facts.get("protocol") or {}
+    )
 
 
 def read(path: Path) -> Record:
@@ -75,7 +84,22 @@ def read(path: Path) -> Record:
         raise ResultError(f"{path} is no baseline of this version ({FORMAT})")
     about = json.loads(said["about"])
     rows: list[Row] = table.to_pylist()
-    return Record(rows, tuple(about["metrics"]), about["environment"], about["commit"], about["history"])
+    metrics, protocol = tuple(about["metrics"]), about.get("protocol") or {}
+    return Record(rows, metrics, about["environment"], about["commit"], protocol, about["history"])
+
+
+def same_protocol(before: Record, now: Record) -> None:
+    """Raise ResultError unless both were scored alike."""
+    said = [
+        f"{n}: {before.protocol.get(n)} before, {now.protocol.get(n)} now"
+        for n in PROTOCOL
+        if n not in before.protocol or before.protocol[n] != now.protocol.get(n)
+    ]
+    if said:
+        raise ResultError(
+            f"not comparable: scored under another protocol ({'; '.join(said)}). If that is meant, write a new "
+            "baseline: bench baseline update RUN --all --reason …"
+        )
 
 
 def write(path: Path, record: Record) -> None:
@@ -87,6 +111,7 @@ def write(path: Path, record: Record) -> None:
         "metrics": list(record.metrics),
         "environment": record.environment,
         "commit": record.commit,
+        "protocol": {n: record.protocol.get(n) for n in PROTOCOL},
         "history": record.history,
     }
     kinds = {**COLUMNS, **{f"m_{m}": "double" for m in record.metrics}}
@@ -101,7 +126,10 @@ def write(path: Path, record: Record) -> None:
 
 
 def updated(old: Record | None, new: Record, solvers: Iterable[str], reason: str) -> Record:
-    """``old`` with the rows of ``solvers`` replaced by those of ``new``. Raises ResultError for failing cells."""
+    """``old`` with the rows of ``solvers`` replaced by those of ``new``; ``old`` None: these rows alone.
+
+    Raises ResultError for failing cells, and when the rows that stay could not be compared with the new ones.
+    """
     chosen = set(solvers)
     taken = [r for r in new.rows if r["solver"] in chosen]
     failing = [r for r in taken if r["status"] != "ok"]
@@ -112,8 +140,36 @@ def updated(old: Record | None, new: Record, solvers: Iterable[str], reason: str
             f"({first['status']}): a baseline holds no failures"
         )
     kept = [r for r in (old.rows if old else []) if r["solver"] not in chosen]
+    if old and kept:
+        _check_mixed(old, new, [*kept, *taken])
     entry = {"solvers": sorted(chosen), "reason": reason, "commit": new.commit}
     return replace(new, rows=[*kept, *taken], history=[*(old.history if old else []), entry])
+
+
+def _check_mixed(old: Record, new: Record, rows: Sequence[Row]) -> None:
+    """Raise ResultError unless rows of both may stand under one heading."""
+    same_protocol(old, new)
+    if set(old.metrics) != set(new.metrics):
+        said = f"metrics {', '.join(old.metrics)} before, {', '.join(new.metrics)} now"
+    elif any(r["dtype"] != "float64" for r in rows) and any(
+        old.environment.get(n) != new.environment.get(n) for n in MACHINE
+    ):
+        said = "float32 on another machine than the rows that stay: what is allowed depends on it"
+    elif other := _measured_twice(rows):
+        said = f"two measurements of {other}"
+    else:
+        return
+    raise ResultError(f"a baseline holds rows of one kind: {said}. Take the whole run instead: --all")
+
+
+def _measured_twice(rows: Iterable[Row]) -> str:
+    """The first setting and image whose rows come from two measurements; empty if there is none."""
+    seen: dict[tuple[Any, ...], Any] = {}
+    for r in rows:
+        cell = tuple(r[n] for n in ("dataset", "setting", "image", "psf_index", "rep"))
+        if seen.setdefault(cell, r["y_sha"]) != r["y_sha"]:
+            return f"{r['setting']}, {r['image']}"
+    return ""
 
 
 def markdown(record: Record) -> str:

@@ -34,6 +34,7 @@ def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:
     if v.new:
         solvers = ", ".join(sorted({r["solver"] for r in v.new}))
         yield f"+ {_count(len(v.new), 'cell')} have no baseline yet ({solvers})"
+    yield from _cells("✗", "failed that have no baseline", v.new_failing, with_status=True)
     for solver, name, before, now in v.dearer:
         yield f"! cost  {solver}: {name} {before} → {now}"
     for solver, ratio in v.slower:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.check.baseline import Record, Row
+from bench.check.baseline import MACHINE, Record, Row, same_protocol
 from bench.check.rule import Comparison, Pair, compare
 from bench.errors import ResultError
 
@@ -18,8 +18,6 @@ REASONS = ("metric", "failure", "missing", "cost", "time")
 FATAL = ("metric", "failure", "missing")
 
 _COUNTS = ("n_A", "n_At", "nfe_forward", "nfe_backward")
-#: What two machines must share for float32 to round alike.
-_MACHINE = ("torch", "numpy", "scipy", "simd", "device")
 #: A solver whose median time grew by this factor is slower.
 SLOWER = 1.5
 
@@ -44,7 +42,7 @@ class Verdict:
     @property
     def regressed(self) -> list[Comparison]:
         """Groups that got worse, the worst first."""
-        return sorted((c for c in self.comparisons if c.regressed), key=lambda c: -c.loss / c.tolerance)
+        return sorted((c for c in self.comparisons if c.regressed), key=_severity, reverse=True)
 
     @property
     def improved(self) -> list[Comparison]:
@@ -64,6 +62,11 @@ class Verdict:
         return {k: v for k, v in found.items() if v}
 
     @property
+    def new_failing(self) -> list[Row]:
+        """Cells that failed and have no baseline: no regression, but the run is not whole."""
+        return [r for r in self.new if r["status"] != "ok"]
+
+    @property
     def passed(self) -> bool:
         """Whether nothing fatal was found."""
         return not any(r in self.fatal for r in self.reasons)
@@ -81,9 +84,10 @@ def check(
     shared = [k for k in old if k in new]
     if not shared:
         raise ResultError("not comparable: the run and the baseline have no cell in common (other solvers or grid?)")
+    same_protocol(before, now)
     pairs = [(old[k], new[k]) for k in shared]
     _refuse(pairs)
-    same = all(before.environment.get(n) == now.environment.get(n) for n in _MACHINE)
+    same = all(before.environment.get(n) == now.environment.get(n) for n in MACHINE)
     good: dict[tuple[str, str], list[Pair]] = {}
     for a, b in pairs:
         if a["status"] == b["status"] == "ok":
@@ -113,15 +117,24 @@ def _by_cell(rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
 
 
 def _refuse(pairs: Sequence[Pair]) -> None:
+    good = [(a, b) for a, b in pairs if a["status"] == b["status"] == "ok"]  # a failure may have come before the data
     for what, name in (("measurements", "y_sha"), ("weights", "weights_sha"), ("number type", "dtype")):
-        differ = [(a, b) for a, b in pairs if a.get(name) and b.get(name) and a[name] != b[name]]
+        unproven = name == "y_sha"  # equal is not enough: two unknown measurements are not one
+        differ = [(a, b) for a, b in good if a.get(name) != b.get(name) or (unproven and not b.get(name))]
         if differ:
             a, b = differ[0]
             raise ResultError(
-                f"not comparable: other {what} than the baseline's in {len(differ)} of {len(pairs)} cells, the first "
+                f"not comparable: other {what} than the baseline's in {len(differ)} of {len(good)} cells, the first "
                 f"is {b['solver']} on {b['setting']}, {b['image']}: {str(b[name])[:12]} now, {str(a[name])[:12]} "
                 "before. If that is meant, write a new baseline: bench baseline update RUN --all --reason …"
             )
+
+
+def _severity(c: Comparison) -> float:
+    """What is no number any more comes first, then losses in units of what is allowed."""
+    if c.broken:
+        return float("inf")
+    return c.loss / c.tolerance if c.tolerance else float("inf")
 
 
 def _dearer(groups: Mapping[tuple[str, str], Sequence[Pair]]) -> list[tuple[str, str, int, int]]:

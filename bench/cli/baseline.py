@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,7 +38,10 @@ def update(
     before = baselines.read(baseline) if baseline.exists() else None
     solvers = _chosen(now, before, solver or [], new_only=new_only, accept_all=accept_all)
     _show(now, before, solvers)
-    baselines.write(baseline, baselines.updated(before, now, solvers, reason.strip()))
+    _gone(now, before, accept_all)
+    written = baselines.updated(None if accept_all else before, now, solvers, reason.strip())
+    history = [*(before.history if before else []), written.history[-1]]
+    baselines.write(baseline, replace(written, history=history))
     typer.echo(f"{baseline} and {baseline.with_suffix('.md')} written: {len(solvers)} solvers accepted")
 
 
@@ -54,6 +58,13 @@ def _chosen(now: Record, before: Record | None, named: list[str], *, new_only: b
         known = {r["solver"] for r in before.rows} if before else set()
         return [s for s in there if s not in known]
     return there if accept_all else named
+
+
+def _gone(now: Record, before: Record | None, accept_all: bool) -> None:
+    there = {r["solver"] for r in now.rows}
+    gone = sorted({r["solver"] for r in before.rows} - there) if before and accept_all else []
+    if gone:
+        typer.echo(f"no longer in the baseline, for the run does not have them: {', '.join(gone)}")
 
 
 def _show(now: Record, before: Record | None, solvers: list[str]) -> None:

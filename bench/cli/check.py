@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
@@ -24,7 +25,10 @@ def command(
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
-    """Compare a run with a baseline, cell by cell; exit 1 on a regression, 3 when they cannot be compared."""
+    """Compare a run with a baseline, cell by cell; exit 1 on a regression, 3 when they cannot be compared.
+
+    Exits 4 when nothing got worse but a cell without a baseline failed.
+    """
     from bench.check import baseline as baselines
     from bench.check import outputs, text
     from bench.check.verdict import REASONS, check
@@ -47,6 +51,8 @@ def command(
         accept = f"bench baseline update {run} --baseline {baseline} {solvers or '--all'} --reason '…'"
         typer.echo(f"look:    bench report {run} --out reports/check\naccept:  {accept}", err=True)
         sys.exit(0 if warn_only else 1)
+    if verdict.new_failing and "failure" in fatal and not warn_only:
+        sys.exit(4)
 
 
 def _allowed(option: str, names: Iterable[str], allowed: Collection[str]) -> None:
@@ -62,6 +68,9 @@ def _number(item: str) -> tuple[str, float]:
 
     name, _, value = item.partition("=")
     try:
-        return name, float(value)
+        number = float(value)
     except ValueError:
-        raise SettingError(f"--tolerance is a metric and a number, as psnr=0.05, got {item!r}") from None
+        number = math.nan
+    if not 0 <= number < math.inf:  # a loss compared with NaN would never exceed it
+        raise SettingError(f"--tolerance is a metric and a number of at least 0, as psnr=0.05, got {item!r}")
+    return name, number

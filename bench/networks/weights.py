@@ -13,13 +13,10 @@ import torch
 from pydantic import TypeAdapter
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor
+from torch import Tensor, nn
 
 from bench.errors import WeightsError
-from bench.networks import conditional, restorer
-from bench.networks.conditional import Conditional
 from bench.networks.prior import NetworkConfig, Prior, build
-from bench.networks.restorer import Restorer
 from bench.weights_file import sha256
 
 Kind = Literal["prior", "conditional", "restorer"]
@@ -34,7 +31,15 @@ def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype 
     """
     held = {k: _plain(v, dtype) for k, v in tensors.items()}
     metadata = {"format": FORMATS[card.get("kind", "prior")], "card": json.dumps(card, sort_keys=True)}
-    return save(held, metadata=metadata)
+    return _ordered(save(held, metadata=metadata))
+
+
+def _ordered(file: bytes) -> bytes:
+    """The same file, its header sorted: safetensors writes metadata in random order; equal weights are equal files."""
+    end = 8 + int.from_bytes(file[:8], "little")
+    header = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
+    header += b" " * (-len(header) % 8)  # tensors start at a multiple of eight
+    return len(header).to_bytes(8, "little") + header + file[end:]
 
 
 def _plain(value: Tensor, dtype: torch.dtype) -> Tensor:
@@ -56,30 +61,18 @@ def load(path: Path) -> Prior:
     Raises WeightsError when the file is missing, is not ours, holds something else, or is not the one that the card
     beside it describes.
     """
-    tensors, card = _read_sealed(path, "prior")
+    tensors, card = read_sealed(path, "prior")
     config = TypeAdapter(NetworkConfig).validate_python(card["network"])
-    return _filled(build(config, card["schedule"], card["prediction"], card), tensors)
+    return filled(build(config, card["schedule"], card["prediction"], card), tensors)
 
 
-def load_conditional(path: Path) -> Conditional:
-    """The conditional diffusion model in a weights file; see ``load``."""
-    tensors, card = _read_sealed(path, "conditional")
-    config = conditional.ConditionalConfig.model_validate(card["network"])
-    return _filled(conditional.build(config, card["schedule"], card["prediction"], card), tensors)
+_Model = TypeVar("_Model", bound=nn.Module)
 
 
-def load_restorer(path: Path) -> Restorer:
-    """The restorer in a weights file; see ``load``."""
-    tensors, card = _read_sealed(path, "restorer")
-    config = TypeAdapter(restorer.RestorerConfig).validate_python(card["network"])
-    return _filled(restorer.build(config, card), tensors)
-
-
-_Model = TypeVar("_Model", Prior, Conditional, Restorer)
-
-
-def _filled(model: _Model, tensors: dict[str, Tensor]) -> _Model:
-    model.network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
+def filled(model: _Model, tensors: dict[str, Tensor]) -> _Model:
+    """The model with these weights in its ``network``: float32, frozen, in evaluation mode."""
+    network = model.get_submodule("network")
+    network.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in tensors.items()})
     return model.requires_grad_(False).eval()
 
 
@@ -96,7 +89,8 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     return tensors, json.loads(metadata["card"])
 
 
-def _read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """``read``, of weights of that kind and as the card beside them describes. Raises WeightsError."""
     tensors, card = read(path)
     if (found := card.get("kind", "prior")) != kind:
         raise WeightsError(f"{path} holds the weights of a {found}, not of a {kind}")

@@ -44,8 +44,8 @@ def variants(kind: Literal["operator", "noise"], entries: Sequence[Any]) -> list
 class Exposures:
     """Draws measurements of scenes: blur, PSF and noise from the generator of each.
 
-    The PSFs of an operator are a fixed pool, keyed by the recipe's seed as a grid's are by its own, under the split
-    "train"; each is made when it is first drawn.
+    The PSFs of an operator are a fixed pool, keyed as a grid's are, but by the recipe's seed and the split "train"
+    unless the section says otherwise; each is made when it is first drawn.
     """
 
     section: Degradation
@@ -75,7 +75,9 @@ class Exposures:
             operator, variant, _ = self.blurs[which]
             assert isinstance(operator, Operator)
             settings = {name: v for name, v in variant.settings.items() if name not in operator.shared}
-            exposed = operator.psf(generator(self.seed, "psf", type(operator).__name__, settings, "train", k))
+            seed = self.seed if self.section.psf_seed is None else self.section.psf_seed
+            rng = generator(seed, "psf", type(operator).__name__, settings, self.section.split, k)  # as psf_generator
+            exposed = operator.psf(rng)
             check_psf(exposed.psf, variant.id)
             self._psfs[which, k] = exposed
         return self._psfs[which, k]

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.networks import weights
 from bench.networks.restorer import Restorer, build
+from bench.networks.trained import load_restorer
 from bench.train import figures, losses, pairs
 from bench.train.errors import RecipeError
 from bench.train.feed import Batch
@@ -39,7 +39,7 @@ class RestorerLesson(Lesson):
 
     def take(self, model: Restorer, path: Path) -> None:
         """Weights of the very same network."""
-        given = weights.load_restorer(path)
+        given = load_restorer(path)
         if given.config != self.recipe.network:
             raise RecipeError(f"recipe {self.recipe.name}: init {self.recipe.init!r} holds another network")
         model.network.load_state_dict(given.network.state_dict())

@@ -23,12 +23,16 @@ class Degradation(Part):
     Attributes:
         blur, noise: lists of entries as in a grid.
         boundary: "valid" draws on ``margin`` pixels of scene around the crop; "circular" wraps the crop round.
+        psf_seed, split: whose kernels are drawn: by default the recipe's own, which no grid tests. With the seed of a
+            grid and ``split: test`` they are that grid's, for a network that is meant to know its kernel.
     """
 
     blur: list[Any]
     noise: list[Any]
     boundary: Literal["valid", "circular"] = "valid"
     margin: int = Field(default=16, ge=0)
+    psf_seed: int | None = None
+    split: Literal["train", "val", "test"] = "train"
 
     @field_validator("blur", "noise", mode="before")
     @classmethod
