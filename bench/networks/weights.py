@@ -35,7 +35,7 @@ def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype 
 
 
 def _ordered(file: bytes) -> bytes:
-    """The same file, its header sorted: safetensors writes metadata in random order; equal weights are equal files."""
+    """The same file, its header sorted: safetensors writes metadata in random order. Equal weights: equal files."""
     end = 8 + int.from_bytes(file[:8], "little")
     header = json.dumps(json.loads(file[8:end]), sort_keys=True, separators=(",", ":")).encode()
     header += b" " * (-len(header) % 8)  # tensors start at a multiple of eight
