@@ -3,13 +3,10 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.optim import noise_variance
-from bench.padding import crop, pad, sides_for
-from bench.spectra import inverse_prior, prior_scale
+from bench.wiener import wiener
 
 
 @dataclass(frozen=True)
@@ -32,14 +29,4 @@ class Wiener(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """G = S conj(K) / (S |K|^2 + balance sigma^2) for a prior spectrum S = s / P."""
-        blur, variance = problem.known_blur, noise_variance(problem)
-        sides = sides_for(blur.shape, blur.margin, self.padding)
-        y = pad(problem.y, sides, self.padding)
-        grid = y.shape[-2], y.shape[-1]
-        K = blur.otf(grid)
-        Y = torch.fft.rfft2(y)
-        P = inverse_prior(self.prior, grid, like=problem.y)
-        s = prior_scale(Y, K, P, variance, grid)
-        G = K.conj() / (K.abs() ** 2 + self.balance * variance / s * P)
-        x = torch.fft.irfft2(G * Y, s=grid)
-        return crop(x, sides)
+        return wiener(problem, self.prior, self.balance, self.padding)

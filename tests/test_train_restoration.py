@@ -26,7 +26,7 @@ from bench.train.recipe import read
 from bench.train.restoration import RestorationLoss
 from bench.train.state import State
 from bench.train.validate import psnr
-from tests.restoration import CONDITIONAL, RESIDUAL, SWINIR, UNET, write_recipe
+from tests.restoration import CONDITIONAL, INFORMED, RESIDUAL, SWINIR, UNET, write_recipe
 from tests.training import write_images
 
 CPU = torch.device("cpu")
@@ -35,6 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "convir": {"loss": {"name": "multiscale", "gradient_penalty": 0.1}},
     "swinir": {"network": SWINIR.model_dump(mode="json"), "loss": {"name": "charbonnier"}},
     "conditional": CONDITIONAL,
+    "informed": {"kind": "conditional", "network": INFORMED.model_dump(mode="json")},
     "residual": {"kind": "conditional", "network": RESIDUAL.model_dump(mode="json")},
 }
 
@@ -99,14 +100,16 @@ def test_a_validation_reports_input_and_estimate_and_the_card_says_what_was_lear
         write_recipe(tmp_path / "r.yaml", **KINDS[kind]), tmp_path / "out", data_root=root, steps=2
     )
     measured = ["psnr_out"] if kind in ("convir", "swinir") else ["psnr_mean", "psnr_sample"]
+    measured += ["psnr_wiener", "ssim_wiener"] if kind == "informed" else []
     row = rows(tmp_path / "out")[-1]
     assert all(float(row[name]) > 0 for name in ("psnr_in", "ssim_in", "val_loss", *measured))
     card = json.loads(bench.train.export(best, tmp_path / "w.safetensors").read_text())
     assert card["kind"] == ("restorer" if kind in ("convir", "swinir") else "conditional")
     assert card["degradation"]["blur"] == [{"gaussian": {"sigma": 0.5}}]
     assert str(root) not in json.dumps(card)
+    shown = {"convir": 3, "swinir": 3, "informed": 5}.get(kind, 4)
     with Image.open(tmp_path / "out/restorations.png") as image:
-        assert image.size == (2 * 16, (3 if card["kind"] == "restorer" else 4) * 16)
+        assert image.size == (2 * 16, shown * 16)
     load = load_restorer if card["kind"] == "restorer" else load_conditional
     assert all(
         p.dtype == torch.float32 and not p.requires_grad for p in load(tmp_path / "w.safetensors").parameters()

@@ -29,6 +29,7 @@ class ConditionalConfig(BaseModel):
         image_channels: 1 for gray, 3 for colour.
         predictor: a restorer g: the diffusion then models the residual x - g(y) and sees g(y) beside y (Whang et
             al. 2022).
+        informed: the network sees the Wiener estimate, made with PSF and noise level, beside y: no longer blind.
         residual_scale: the residual, in [-1, 1] units, is multiplied by this.
     """
 
@@ -46,6 +47,7 @@ class ConditionalConfig(BaseModel):
     image_channels: int = Field(default=1, ge=1)
     predictor: ConvIRConfig | None = None
     residual_scale: float = Field(default=4.0, gt=0)
+    informed: bool = False
 
     @model_validator(mode="after")
     def _fits(self) -> ConditionalConfig:
@@ -55,6 +57,8 @@ class ConditionalConfig(BaseModel):
             raise ValueError(f"every entry of channels must be a multiple of groups = {self.groups}")
         if self.predictor is not None and self.predictor.image_channels != self.image_channels:
             raise ValueError("the predictor must have the image_channels of the network")
+        if self.predictor is not None and self.informed:
+            raise ValueError("a predictor restores y alone: informed networks have none")
         return self
 
     @property
@@ -79,7 +83,7 @@ class ConditionalUNet(nn.Module):
         self.config = config
         folded = config.image_channels * config.space_to_depth**2
         self.unet = UNet2DModel(
-            in_channels=(2 if config.predictor is None else 3) * folded,
+            in_channels=(2 + config.informed + (config.predictor is not None)) * folded,
             out_channels=folded,
             layers_per_block=config.layers,
             block_out_channels=config.channels,
@@ -157,6 +161,11 @@ class Conditional(nn.Module):
         return int(self.card["size"])
 
     @property
+    def informed(self) -> bool:
+        """Whether it sees the Wiener estimate beside y."""
+        return self.network.config.informed
+
+    @property
     def predictor(self) -> Restorer | None:
         """g, of a model of the residual."""
         return self.network.predictor
@@ -166,7 +175,10 @@ class Conditional(nn.Module):
         return Prior(_Given(self.network, condition), self.schedule, self.prediction)
 
     def condition(self, y: Tensor) -> Condition:
-        """What y (B, C, H, W) in [-1, 1] units fixes; one evaluation of the predictor, if there is one."""
+        """What y (B, C, H, W) in [-1, 1] units fixes; one evaluation of the predictor, if there is one.
+
+        Of an informed network y is (B, 2 C, H, W): the measurement, then its Wiener estimate.
+        """
         if self.predictor is None:
             return Condition(y, None, 1.0)
         estimate = 2 * self.predictor((y + 1) / 2) - 1

@@ -11,9 +11,11 @@ from torch import Tensor
 
 from bench.diffusion.levels import CLEAN, Level, Spacing, levels
 from bench.diffusion.step import ddim
+from bench.errors import SettingError
 from bench.networks.prior import scalar
 from bench.patches import Tiles, batched
 from bench.restorers import apart
+from bench.wiener import wiener
 
 if TYPE_CHECKING:
     from bench.contracts import Problem
@@ -54,6 +56,10 @@ class Sampler:
     def __init__(self, problem: Problem, model: Conditional, plan: Plan) -> None:
         self.problem, self.model, self.plan = problem, model, plan
         y = 2 * apart(problem.y, model.channels) - 1
+        if model.informed:
+            if problem.blur is None:
+                raise SettingError("these weights see the Wiener estimate, so PSF and noise: use conditional_wiener")
+            y = torch.cat([y, 2 * apart(wiener(problem), model.channels) - 1], 1)
         patch = plan.patch or model.size
         overlap = patch // 4 if plan.overlap is None else plan.overlap
         self.tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.stride)

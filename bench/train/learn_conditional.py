@@ -31,12 +31,13 @@ class ConditionalLesson(Lesson):
 
     pairs: pairs.Pairs
     truth: np.ndarray
-    blurred: np.ndarray
+    seen: np.ndarray
 
     def __init__(self, recipe: ConditionalRecipe) -> None:
         self.recipe = recipe
         self.workers = recipe.workers
-        names = ["in", "mean", *(["sample"] if recipe.validation.samples else [])]
+        given = {"wiener": recipe.network.informed, "mean": True, "sample": bool(recipe.validation.samples)}
+        names = ["in", *(name for name, there in given.items() if there)]
         self.measured = [f"{m}_{n}" for m in ("psnr", "ssim") for n in names]
 
     def model(self) -> Conditional:
@@ -60,10 +61,10 @@ class ConditionalLesson(Lesson):
     def open(self, root: Path) -> None:
         """Training pairs, and the validation pairs."""
         self.pairs = pairs.load(self.recipe, "train", root)
-        self.truth, self.blurred = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
+        self.truth, self.seen = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
 
     def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Truths and measurements (n, C, size, size) in [0, 1]."""
+        """Truths and what is seen of them (n, any C, size, size) in [0, 1]."""
         return self.pairs.batch((self.recipe.seed, step))
 
     def loss(self, state: State, batch: Batch) -> Loss:
@@ -87,19 +88,22 @@ class ConditionalLesson(Lesson):
 
     @torch.no_grad()
     def validate(self, average: Conditional) -> dict[str, float]:
-        """PSNR and SSIM of the input, of E[x | y] in one evaluation, of samples."""
-        n = self.recipe.validation.samples
-        found = figures.scores("in", self.blurred, self.truth)
-        found |= figures.scores("mean", self._restored(average, self.blurred, 1), self.truth)
+        """PSNR and SSIM of the input, of its Wiener estimate, of E[x | y] in one evaluation, of samples."""
+        n, C = self.recipe.validation.samples, average.channels
+        found = figures.scores("in", self.seen[:, :C], self.truth)
+        if average.informed:
+            found |= figures.scores("wiener", self.seen[:, C:], self.truth)
+        found |= figures.scores("mean", self._restored(average, self.seen, 1), self.truth)
         if n:
-            samples = self._restored(average, self.blurred[:n], self.recipe.validation.sample_steps)
+            samples = self._restored(average, self.seen[:n], self.recipe.validation.sample_steps)
             found |= figures.scores("sample", samples, self.truth[:n])
         return {k: found[k] for k in self.measured} | {"val_loss": self._error(average)}
 
     def _restored(self, average: Conditional, y: np.ndarray, steps: int) -> np.ndarray:
         """Samples of p(x | y) by DDIM; one step gives the mean, E[x | y]."""
         device = next(average.parameters()).device
-        noise = torch.from_numpy(generator("validation samples").standard_normal(y.shape)).float()
+        shape = (len(y), *self.truth.shape[1:])
+        noise = torch.from_numpy(generator("validation samples").standard_normal(shape)).float()
         done = []
         for part, start in zip(*(z.split(self.recipe.batch) for z in (torch.from_numpy(y), noise)), strict=True):
             condition = average.condition(2 * part.to(device) - 1)
@@ -111,7 +115,7 @@ class ConditionalLesson(Lesson):
         device = next(average.parameters()).device
         times = draw_times(average.schedule, self.recipe.noise, len(self.truth), ("validation",))
         unit = torch.from_numpy(generator("validation loss").standard_normal(self.truth.shape)).float()
-        given = (torch.from_numpy(self.truth), torch.from_numpy(self.blurred), unit, times)
+        given = (torch.from_numpy(self.truth), torch.from_numpy(self.seen), unit, times)
         errors: list[Tensor] = []
         for x, y, noise, t in zip(*(z.to(device).split(self.recipe.batch) for z in given), strict=True):
             condition = average.condition(2 * y - 1)
@@ -128,9 +132,10 @@ class ConditionalLesson(Lesson):
     def show(self, rows: list[dict[str, str]], average: Conditional, out: Path) -> None:
         """Curves; truth, input, E[x | y] and a sample."""
         if n := self.recipe.validation.pictures:
-            y = self.blurred[:n]
+            y = self.seen[:n]
             restored = [self._restored(average, y, steps) for steps in (1, self.recipe.validation.sample_steps)]
-            figures.write(rows, [self.truth[:n], y, *restored], out)
+            C = average.channels
+            figures.write(rows, [self.truth[:n], *(y[:, i : i + C] for i in range(0, y.shape[1], C)), *restored], out)
 
     def card(self) -> dict[str, Any]:
         """Kind, schedule, prediction, degradation."""

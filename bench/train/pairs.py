@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import DataError
+from bench.measure import Measurement
+from bench.networks.conditional import ConditionalConfig
 from bench.seeds import generator
 from bench.train import data, folders
 from bench.train.degradation import Exposures
@@ -17,7 +19,7 @@ from bench.train.degradation import Exposures
 if TYPE_CHECKING:
     from bench.train.restoration import ConditionalRecipe, RestorerRecipe
 
-#: truth (C, H, W) and measurement (frames C, H, W), float32 in [0, 1] units
+#: truth (C, H, W) and what is seen (frames C, H, W), float32 in [0, 1] units
 Pair = tuple[np.ndarray, np.ndarray]
 
 
@@ -30,6 +32,7 @@ class Pairs:
         shares: of the draws, one per item.
         exposures: what degrades; None for recorded pairs.
         channels: of an image, 1 or 3.
+        informed: the Wiener estimate, made with the true PSF and noise level, follows the measurement.
     """
 
     recipe: ConditionalRecipe | RestorerRecipe
@@ -37,6 +40,7 @@ class Pairs:
     shares: np.ndarray
     exposures: Exposures | None
     channels: int
+    informed: bool = False
 
     def __len__(self) -> int:
         return len(self.shares)
@@ -63,7 +67,18 @@ class Pairs:
         if self.exposures is None:
             return frames[0], np.concatenate(frames[1:])
         measured = self.exposures.burst(frames, rng)
-        return measured[len(frames) // 2].truth, np.concatenate([m.y for m in measured])
+        seen = [m.y for m in measured]
+        if self.informed:
+            seen += [self._wiener(m) for m in measured]
+        return measured[len(frames) // 2].truth, np.concatenate(seen)
+
+    def _wiener(self, m: Measurement) -> np.ndarray:
+        from bench.assemble import assemble  # torch, which processes that make other pairs do without
+        from bench.wiener import wiener
+
+        assert self.recipe.degradation is not None
+        problem = assemble([m], [generator("no draws")], boundary=self.recipe.degradation.boundary)
+        return wiener(problem)[0].numpy()
 
 
 def _stacked(pairs: Sequence[Pair]) -> Pair:
@@ -83,4 +98,5 @@ def load(recipe: ConditionalRecipe | RestorerRecipe, part: folders.Part, root: P
             f"(size {recipe.size} and a margin of {recipe.margin} on each side)"
         )
     shares = found.shares[kept] / found.shares[kept].sum()
-    return Pairs(recipe, lambda i: found.stack(kept[i]), shares, exposures, recipe.network.image_channels)
+    informed = isinstance(recipe.network, ConditionalConfig) and recipe.network.informed
+    return Pairs(recipe, lambda i: found.stack(kept[i]), shares, exposures, recipe.network.image_channels, informed)

@@ -142,6 +142,8 @@ class ConditionalRecipe(_Restoration):
 
     @model_validator(mode="after")
     def _fits(self) -> ConditionalRecipe:
+        if self.network.informed and self.degradation is None:
+            raise ValueError("informed networks need a degradation section: recorded pairs have no PSF")
         fit(self.size, self.network.stride, self.network.least)
         return self
 

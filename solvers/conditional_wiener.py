@@ -1,0 +1,53 @@
+"""Conditional diffusion that knows the blur: the network sees the Wiener estimate beside the measurement."""
+
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+import torch
+from torch import Tensor
+
+from bench import Problem, SettingError, Solver
+from bench.networks.sample import Plan, Sampler
+from bench.restorers import load_conditional
+
+
+@dataclass(frozen=True)
+class ConditionalWiener(Solver):
+    """Conditional diffusion on [x_t, y, Wiener estimate of y]: PSF and noise level enter by the latter; any size."""
+
+    #: network evaluations per sample; 1 gives the posterior mean in one evaluation
+    steps: int = 20
+    #: ddim: deterministic from its noise; ddpm: fresh noise at every step
+    sampler: Literal["ddim", "ddpm"] = "ddim"
+    #: noise levels: uniform or quadratic in the step, or uniform in log σ
+    spacing: Literal["uniform", "quad", "logsnr"] = "logsnr"
+    #: samples whose mean is returned
+    average: int = 1
+    #: side of a patch in px; None for the size that the weights were trained on
+    patch: int | None = None
+    #: px that neighbouring patches share at least; None for a quarter of the patch
+    overlap: int | None = None
+    #: average overlapping patches once, when they are sampled, or at every step
+    join: Literal["end", "step"] = "end"
+    #: patches per network evaluation
+    batch: int = 16
+    #: trained conditional model: a shipped name or a .safetensors file
+    weights: str = "conditional_wiener"
+
+    stochastic: ClassVar[bool] = True
+    family: ClassVar[str] = "diffusion"
+    reference: ClassVar[str] = "after Saharia et al. 2022, Palette; Innocenti 2023 (seed 001)"
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.average, self.batch) < 1:
+            raise SettingError("conditional_wiener: steps, average and batch must be at least 1")
+
+    def solve(self, problem: Problem) -> Tensor:
+        """x_T ~ N(0, I), then DDIM or DDPM with x̂_0(x_t, y, wiener(y), t); the mean of ``average`` samples."""
+        model = load_conditional(self.weights, problem.y.dtype, str(problem.y.device))
+        if not model.informed:
+            raise SettingError(f"conditional_wiener: weights {self.weights!r} are blind: use conditional_dm")
+        eta = 1.0 if self.sampler == "ddpm" else 0.0
+        plan = Plan(self.steps, eta, self.spacing, self.patch, self.overlap, self.batch, self.join)
+        sampler = Sampler(problem, model, plan)
+        return torch.stack([sampler.draw() for _ in range(self.average)]).mean(0)
