@@ -1,4 +1,4 @@
-"""Conditional diffusion that knows the blur: the network sees the Wiener estimate beside the measurement."""
+"""Stochastic refinement with the Wiener filter as predictor: a conditional diffusion that knows the blur."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from bench.restorers import load_conditional
 
 @dataclass(frozen=True)
 class ConditionalWiener(Solver):
-    """Conditional diffusion on [x_t, y, Wiener estimate of y]: PSF and noise level enter by the latter; any size."""
+    """Wiener estimate plus a sample of what it leaves, from a network that sees y and the estimate; any size."""
 
     #: network evaluations per sample; 1 gives the posterior mean in one evaluation
     steps: int = 20
@@ -36,14 +36,14 @@ class ConditionalWiener(Solver):
 
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
-    reference: ClassVar[str] = "after Saharia et al. 2022, Palette; Innocenti 2023 (seed 001)"
+    reference: ClassVar[str] = "after Whang et al. 2022, CVPR, whose predictor is a network"
 
     def __post_init__(self) -> None:
         if min(self.steps, self.average, self.batch) < 1:
             raise SettingError("conditional_wiener: steps, average and batch must be at least 1")
 
     def solve(self, problem: Problem) -> Tensor:
-        """x_T ~ N(0, I), then DDIM or DDPM with x̂_0(x_t, y, wiener(y), t); the mean of ``average`` samples."""
+        """x = w + r, w the Wiener estimate, r ~ p(r | y, w) by DDIM or DDPM; the mean of ``average`` samples."""
         model = load_conditional(self.weights, problem.y.dtype, str(problem.y.device))
         if not model.informed:
             raise SettingError(f"conditional_wiener: weights {self.weights!r} are blind: use conditional_dm")

@@ -29,7 +29,7 @@ class ConditionalConfig(BaseModel):
         image_channels: 1 for gray, 3 for colour.
         predictor: a restorer g: the diffusion then models the residual x - g(y) and sees g(y) beside y (Whang et
             al. 2022).
-        informed: the network sees the Wiener estimate, made with PSF and noise level, beside y: no longer blind.
+        informed: no longer blind: the Wiener estimate, made with PSF and noise level, takes the place of g(y).
         residual_scale: the residual, in [-1, 1] units, is multiplied by this.
     """
 
@@ -162,7 +162,7 @@ class Conditional(nn.Module):
 
     @property
     def informed(self) -> bool:
-        """Whether it sees the Wiener estimate beside y."""
+        """Whether g is the Wiener filter, whose estimate it sees beside y."""
         return self.network.config.informed
 
     @property
@@ -179,16 +179,19 @@ class Conditional(nn.Module):
 
         Of an informed network y is (B, 2 C, H, W): the measurement, then its Wiener estimate.
         """
+        scale = self.network.config.residual_scale
+        if self.informed:
+            return Condition(y, y[:, self.channels :], scale)
         if self.predictor is None:
             return Condition(y, None, 1.0)
         estimate = 2 * self.predictor((y + 1) / 2) - 1
-        return Condition(torch.cat([y, estimate], 1), estimate, self.network.config.residual_scale)
+        return Condition(torch.cat([y, estimate], 1), estimate, scale)
 
 
 class Condition:
     """What the network is given beside x_t, and how the unknown u that diffusion models relates to the image.
 
-    u = x, or u = scale (x - g(y)).
+    u = x, or u = scale (x - g(y)) with a predictor or the Wiener filter as g.
     """
 
     def __init__(self, given: Tensor, estimate: Tensor | None, scale: float) -> None:

@@ -82,7 +82,8 @@ class ConditionalLesson(Lesson):
         errors = (out.float() - target.float()).square().mean(dim=(1, 2, 3))
         sigma = model.schedule.sigma(t)
         total = balanced(state, recipe.weighting == "balanced", sigma, errors)
-        if condition.estimate is not None:  # the diffusion learns what the predictor leaves; neither waits
+        if model.predictor is not None:  # the diffusion learns what the predictor leaves; neither waits
+            assert condition.estimate is not None
             total = total + recipe.predictor_loss * (condition.estimate.float() - x).abs().mean()
         return Loss(total, errors.mean(), lambda: update(state, sigma, errors))
 
