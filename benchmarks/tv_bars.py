@@ -90,11 +90,12 @@ def best(
     given, truth = case
     scored = [(psnr(s.solve(given), truth, border), w, s) for w, s in solvers]
     quality, weight, solver = max(scored, key=lambda item: item[0])
-    seconds = min(_seconds(lambda: solver.solve(given)) for _ in range(repeat))
+    seconds = min(cpu_seconds(lambda: solver.solve(given)) for _ in range(repeat))
     return Row(name, weight, quality, psnr(solver.solve(given), truth, 0), seconds)
 
 
-def _seconds(call: Callable[[], object]) -> float:
+def cpu_seconds(call: Callable[[], object]) -> float:
+    """CPU seconds of a call."""
     start = time.process_time()
     call()
     return time.process_time() - start
