@@ -1,4 +1,4 @@
-"""Stochastic refinement with the Wiener filter as predictor: a conditional diffusion that knows the blur."""
+"""Stochastic refinement of the Wiener filter: a conditional diffusion that knows the blur."""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -13,7 +13,7 @@ from bench.restorers import load_conditional
 
 @dataclass(frozen=True)
 class ConditionalWiener(Solver):
-    """Wiener estimate plus a sample of what it leaves, from a network that sees y and the estimate; any size."""
+    """Wiener filter, corrected by a network, plus a sample of what both leave; PSF and noise enter by the filter."""
 
     #: network evaluations per sample; 1 gives the posterior mean in one evaluation
     steps: int = 20
@@ -43,7 +43,7 @@ class ConditionalWiener(Solver):
             raise SettingError("conditional_wiener: steps, average and batch must be at least 1")
 
     def solve(self, problem: Problem) -> Tensor:
-        """x = w + r, w the Wiener estimate, r ~ p(r | y, w) by DDIM or DDPM; the mean of ``average`` samples."""
+        """x = g(y, w) + r, w = wiener(y), r ~ p(r | y, w) by DDIM or DDPM; the mean of ``average`` samples."""
         model = load_conditional(self.weights, problem.y.dtype, str(problem.y.device))
         if not model.informed:
             raise SettingError(f"conditional_wiener: weights {self.weights!r} are blind: use conditional_dm")

@@ -26,7 +26,7 @@ UNET = ConditionalConfig(
     groups=4,
     space_to_depth=2,
 )
-INFORMED = UNET.model_copy(update={"informed": True})
+INFORMED = UNET.model_copy(update={"informed": True, "predictor": CONVIR.model_copy(update={"informed": True})})
 RESIDUAL = UNET.model_copy(update={"predictor": CONVIR})
 
 #: A restorer of crops of 16 pixels: one kernel, some noise.

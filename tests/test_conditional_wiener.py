@@ -67,7 +67,7 @@ def test_an_informed_network_sees_what_the_wiener_solver_returns(informed: Path)
     sampler = Sampler(p, load_conditional(informed).double(), Plan(1, 0.0, "uniform", 24, 0, 4, "end"))
     (condition,) = sampler.conditions
     expected = load(find("solver", "wiener"))().solve(p)  # type: ignore[attr-defined] - a solver
-    assert torch.allclose((condition.given[:, 1:] + 1) / 2, expected, atol=1e-12)
+    assert torch.allclose((condition.given[:, 1:2] + 1) / 2, expected, atol=1e-12)
     assert torch.allclose((condition.given[:, :1] + 1) / 2, p.y, atol=1e-12)
 
 
@@ -84,7 +84,7 @@ def test_blind_and_informed_weights_are_not_mistaken_for_each_other(informed: Pa
     with pytest.raises(SettingError, match="use conditional_dm"):
         solve("conditional_wiener", blind, blurred())
     with pytest.raises(SettingError, match="use conditional_wiener"):
-        solve("conditional_dm", informed, blurred(blind=True))
+        solve("conditional_residual", informed, blurred(blind=True))
 
 
 def test_the_shared_filter_is_the_posterior_mean_of_a_flat_gaussian_prior_on_a_torus() -> None:

@@ -29,7 +29,8 @@ class ConditionalConfig(BaseModel):
         image_channels: 1 for gray, 3 for colour.
         predictor: a restorer g: the diffusion then models the residual x - g(y) and sees g(y) beside y (Whang et
             al. 2022).
-        informed: no longer blind: the Wiener estimate, made with PSF and noise level, takes the place of g(y).
+        informed: no longer blind: the network, and its predictor, see the Wiener estimate, made with PSF and noise
+            level, beside y. Without a predictor the filter takes the place of g.
         residual_scale: the residual, in [-1, 1] units, is multiplied by this.
     """
 
@@ -57,8 +58,8 @@ class ConditionalConfig(BaseModel):
             raise ValueError(f"every entry of channels must be a multiple of groups = {self.groups}")
         if self.predictor is not None and self.predictor.image_channels != self.image_channels:
             raise ValueError("the predictor must have the image_channels of the network")
-        if self.predictor is not None and self.informed:
-            raise ValueError("a predictor restores y alone: informed networks have none")
+        if self.predictor is not None and self.predictor.informed != self.informed:
+            raise ValueError("the predictor must be informed if the network is, and blind if it is not")
         return self
 
     @property
@@ -162,7 +163,7 @@ class Conditional(nn.Module):
 
     @property
     def informed(self) -> bool:
-        """Whether g is the Wiener filter, whose estimate it sees beside y."""
+        """Whether it sees the Wiener estimate beside y."""
         return self.network.config.informed
 
     @property
@@ -180,10 +181,8 @@ class Conditional(nn.Module):
         Of an informed network y is (B, 2 C, H, W): the measurement, then its Wiener estimate.
         """
         scale = self.network.config.residual_scale
-        if self.informed:
-            return Condition(y, y[:, self.channels :], scale)
         if self.predictor is None:
-            return Condition(y, None, 1.0)
+            return Condition(y, y[:, self.channels :], scale) if self.informed else Condition(y, None, 1.0)
         estimate = 2 * self.predictor((y + 1) / 2) - 1
         return Condition(torch.cat([y, estimate], 1), estimate, scale)
 

@@ -22,6 +22,8 @@ class ConvIRConfig(BaseModel):
         width: channels at full resolution; twice and four times as many at the coarser scales.
         space_to_depth: side r of the r × r pixel blocks that are folded into channels; 1 for none.
         image_channels: 1 for gray, 3 for colour.
+        informed: takes the measurement and its Wiener estimate, one after the other in the channels; corrects the
+            latter.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -34,6 +36,7 @@ class ConvIRConfig(BaseModel):
     space_to_depth: int = Field(default=1, ge=1)
     image_channels: int = Field(default=1, ge=1)
     frames: Literal[1] = 1
+    informed: bool = False
 
     @property
     def stride(self) -> int:
@@ -53,8 +56,9 @@ class ConvIR(nn.Module):
         super().__init__()
         self.config = config
         c, image = config.width, config.image_channels * config.space_to_depth**2
-        self.first = nn.Conv2d(image, c, 3, padding=1)
-        self.shallow = nn.ModuleList([_Shallow(image, 2 * c), _Shallow(image, 4 * c)])
+        seen = image * (1 + config.informed)
+        self.first = nn.Conv2d(seen, c, 3, padding=1)
+        self.shallow = nn.ModuleList([_Shallow(seen, 2 * c), _Shallow(seen, 4 * c)])
         self.fuse_in = nn.ModuleList([nn.Conv2d(2 * w, w, 3, padding=1) for w in (2 * c, 4 * c)])
         self.down = nn.ModuleList([nn.Conv2d(w, 2 * w, 3, 2, 1) for w in (c, 2 * c)])
         self.encode = nn.ModuleList([_Stage(w, config) for w in (c, 2 * c, 4 * c)])
@@ -84,7 +88,8 @@ class ConvIR(nn.Module):
         return tuple(reversed(out))
 
     def _image(self, z: Tensor, inputs: list[Tensor], level: int) -> Tensor:
-        return inputs[level] + unfold(self.last[level](z), self.config.space_to_depth)
+        corrected = inputs[level][:, -self.config.image_channels :]
+        return corrected + unfold(self.last[level](z), self.config.space_to_depth)
 
 
 class _Shallow(nn.Sequential):

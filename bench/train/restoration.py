@@ -9,6 +9,7 @@ from pydantic import Field, field_validator, model_validator
 
 from bench.errors import BenchError
 from bench.networks.conditional import ConditionalConfig
+from bench.networks.convir import ConvIRConfig
 from bench.networks.restorer import RestorerConfig
 from bench.train import degradation
 from bench.train.recipe import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
@@ -172,6 +173,8 @@ class RestorerRecipe(_Restoration):
 
     @model_validator(mode="after")
     def _fits(self) -> RestorerRecipe:
+        if isinstance(self.network, ConvIRConfig) and self.network.informed:
+            raise ValueError("an informed ConvIR is the predictor of a conditional model")
         fit(self.size, self.network.stride, self.network.least)
         if self.network.frames > 1 and self.pairs.layout != "ct_sequence":
             raise ValueError("a burst needs pairs: {layout: ct_sequence}")
