@@ -30,7 +30,7 @@ class ConditionalConfig(BaseModel):
         predictor: a restorer g: the diffusion then models the residual x - g(y) and sees g(y) beside y (Whang et
             al. 2022).
         informed: no longer blind: the network, and its predictor, see the Wiener estimate, made with PSF and noise
-            level, beside y. Without a predictor the filter takes the place of g.
+            level and clipped, beside y. Without a predictor the filter takes the place of g.
         residual_scale: the residual, in [-1, 1] units, is multiplied by this.
     """
 

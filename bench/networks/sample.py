@@ -59,7 +59,7 @@ class Sampler:
         if model.informed:
             if problem.blur is None:
                 raise SettingError("these weights see the Wiener estimate, so PSF and noise: use conditional_wiener")
-            y = torch.cat([y, 2 * apart(wiener(problem), model.channels) - 1], 1)
+            y = torch.cat([y, 2 * apart(wiener(problem).clamp(0, 1), model.channels) - 1], 1)
         patch = plan.patch or model.size
         overlap = patch // 4 if plan.overlap is None else plan.overlap
         self.tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.stride)

@@ -32,7 +32,7 @@ class Pairs:
         shares: of the draws, one per item.
         exposures: what degrades; None for recorded pairs.
         channels: of an image, 1 or 3.
-        informed: the Wiener estimate, made with the true PSF and noise level, follows the measurement.
+        informed: the Wiener estimate, made with the true PSF and noise level and clipped, follows the measurement.
     """
 
     recipe: ConditionalRecipe | RestorerRecipe
@@ -78,7 +78,7 @@ class Pairs:
 
         assert self.recipe.degradation is not None
         problem = assemble([m], [generator("no draws")], boundary=self.recipe.degradation.boundary)
-        return wiener(problem)[0].numpy()
+        return wiener(problem)[0].clamp(0, 1).numpy()
 
 
 def _stacked(pairs: Sequence[Pair]) -> Pair:
