@@ -197,6 +197,15 @@ def lpips_alex(truth: np.ndarray, estimate: np.ndarray, _: Context) -> float | N
     return lpips_weights.distance(truth, estimate)
 
 
+#: dB that count as much as an SSIM of 1, and the points for both: see ``score_convir``
+SCORE_PSNR, SCORE_POINTS = 33.0, 100.0
+
+
+def score_convir(truth: np.ndarray, estimate: np.ndarray, context: Context) -> float:
+    """An image's part in the score of seed 004, 100 avg(PSNR / 33, SSIM): means of it are that of means."""
+    return SCORE_POINTS * (psnr(truth, estimate, context) / SCORE_PSNR + ssim(truth, estimate, context)) / 2
+
+
 def residual_chi2(_: np.ndarray, estimate: np.ndarray, context: Context) -> float:
     """Mean of (y - K x)^2 / (gain max(K x, 0) + sigma^2) over the pixels where K x needs nothing from outside.
 
@@ -257,6 +266,12 @@ METRICS: dict[str, Metric] = {
             "LPIPS 0.1 of Zhang et al. (2018) with AlexNet features, images scaled to [-1, 1], gray repeated to "
             f"three channels; empty without the weights. {_PROTOCOL}",
             lpips_alex,
+        ),
+        Metric(
+            "score_convir", "Score", "higher", 2, "",
+            "100 times the mean of PSNR / 33 and SSIM. The score of a solver averages it over the images of each "
+            f"dataset, then over datasets; a table over all images weighs large datasets more. {_PROTOCOL}",
+            score_convir,
         ),
         Metric(
             "residual_chi2", "χ²", "one", 2, "",

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import numpy as np
 import pytest
 
+from bench.check import baseline as baselines
+from bench.check import outputs, text
 from bench.check.baseline import Record, updated
-from bench.check.rule import Pair, compare, tolerance
+from bench.check.rule import TOLERANCES, Pair, compare, losses, tolerance
 from bench.check.verdict import check
 from bench.errors import ResultError
+from bench.metrics import METRICS
 
 PROTOCOL = {"boundary": "valid", "border": 8, "clip": True}
 RNG = np.random.default_rng(0)
@@ -193,3 +198,115 @@ def test_a_baseline_is_not_mixed_of_rows_that_cannot_be_compared(now: Record, wo
     with pytest.raises(ResultError, match=words):
         updated(old, now, ["a"], "why")
     assert updated(None, now, ["a"], "why").rows == now.rows
+
+
+def chi2(before: list[float], now: list[float], **changes: Any) -> list[Pair]:
+    """Pairs of residual χ²."""
+    return [
+        (row(f"i{k}", 30.0, m_residual_chi2=a, **changes), row(f"i{k}", 30.0, m_residual_chi2=b, **changes))
+        for k, (a, b) in enumerate(zip(before, now, strict=True))
+    ]
+
+
+def test_every_metric_has_tolerances_and_they_grow_with_the_chaos() -> None:
+    assert {m.removesuffix("_mean") for m in METRICS} <= TOLERANCES.keys()
+    assert all(0 < double < single < sampler for double, single, sampler in TOLERANCES.values())
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "regressed"),
+    [
+        (0.90, 0.85, True),  # fits more of the noise
+        (1.10, 1.15, True),  # misses more of the data
+        (0.80, 1.05, False),  # nearer to 1, on the other side
+        (0.95, 1.05, False),  # as far as before: PSNR has to tell whether it matters
+        (0.95, 0.9495, False),  # within the tolerance
+    ],
+)
+def test_a_check_with_a_target_loses_what_it_moves_away_from_the_target(
+    before: float, now: float, regressed: bool
+) -> None:
+    (c,) = compare({("a", "s"): chi2([before] * 3, [now] * 3)}, ["residual_chi2"], same_machine=True)
+    assert c.regressed == regressed
+    assert c.loss == pytest.approx(abs(now - 1) - abs(before - 1))
+    assert ("further from 1" in text.message(c)) or not regressed
+
+
+def test_far_from_its_target_the_tolerance_of_a_check_is_relative_as_rounding_is() -> None:
+    kind = {"dtype": "float32"}
+    before = [3000.0, 20000.0]
+    groups = {
+        ("rounded", "s"): chi2(before, [v * (1 + 1e-5) for v in before], **kind),
+        ("worse", "s"): chi2(before, [v * 1.05 for v in before], **kind),
+        ("near", "s"): chi2([1.5, 0.7], [1.53, 0.67], **kind),
+    }
+    found = {c.solver: c for c in compare(groups, ["residual_chi2"], same_machine=True)}
+    assert found["rounded"].loss > TOLERANCES["residual_chi2"][1]
+    assert [s for s, c in found.items() if c.regressed] == ["worse", "near"]
+    assert found["near"].tolerance == TOLERANCES["residual_chi2"][1]
+
+
+def test_a_loss_is_infinite_where_a_number_has_gone_and_unknown_where_there_was_none() -> None:
+    rows = [(row("1", 30.0), row("1", 29.0)), (row("2", 30.0), row("2", None)), (row("3", None), row("3", 29.0))]
+    assert np.array_equal(losses("psnr", rows), [1.0, math.inf, math.nan], equal_nan=True)
+
+
+def test_the_exit_code_and_the_headline_say_the_same() -> None:
+    good, worse = [row("1", 30.0)], [row("1", 20.0)]
+    failed = [*good, row("1", None, solver="b", status="error")]
+    for now, code, word in ((good, 0, "PASSED"), (worse, 1, "FAILED"), (failed, 4, "INCOMPLETE")):
+        v = check(record(now), record(good))
+        assert (v.exit_code, text.headline(v).split()[0]) == (code, word)
+    assert check(record(failed), record(good), fatal=["metric"]).exit_code == 0
+
+
+def test_a_loss_too_small_for_the_table_is_not_shown_as_zero() -> None:
+    (c,) = compare({("a", "s"): pairs(np.full(3, 2e-6))}, ["psnr"], same_machine=True, overrides={"psnr": 1e-6})
+    assert c.regressed
+    assert text.signed(c) == "-2.0e-06"
+
+
+def test_no_name_breaks_out_of_the_junit_file_the_summary_or_an_annotation(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name, summary = "a:b,c\x07<x>&\n````\n::error::hi", tmp_path / "summary.md"
+    v = check(record([row("1", 20.0, solver=name)]), record([row("1", 30.0, solver=name)]))
+    outputs.write_junit(tmp_path / "junit.xml", v)
+    (case,) = ElementTree.parse(tmp_path / "junit.xml").getroot().findall("testcase")
+    assert case.get("classname") == name.replace("\x07", "?")
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    (command,) = outputs.to_github("FAILED", [name], [(name, name)])
+    assert command.count("\n") == 0
+    assert command.startswith("::error title=a%3Ab%2Cc\x07<x>&%0A````%0A%3A%3Aerror%3A%3Ahi::a:b,c")
+    assert summary.read_text() == f"### FAILED\n`````\n{name}\n`````\n"
+
+
+def test_a_damaged_baseline_or_run_is_refused_and_never_a_verdict(tmp_path: Path) -> None:
+    file = tmp_path / "base.parquet"
+    good = record([row(str(k), 30.0 + k) for k in range(8)])
+    baselines.write(file, good)
+    whole = file.read_bytes()
+    assert baselines.read(file).rows == good.rows
+    for at in RNG.integers(0, len(whole), 30):
+        file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
+        try:
+            found = baselines.read(file)
+        except ResultError:
+            continue
+        assert found.rows == good.rows  # what was hit is read by nobody
+    for damaged in (b"", b"PAR1", whole[: len(whole) // 2]):
+        file.write_bytes(damaged)
+        with pytest.raises(ResultError, match="cannot be read as a baseline"):
+            baselines.read(file)
+    for said in ("[]", "{", '{"environment": 3}'):
+        (tmp_path / "run.json").write_text(said)
+        with pytest.raises(ResultError, match="not a finished run"):
+            baselines.of_run(tmp_path)
+
+
+def test_a_baseline_with_an_unknown_metric_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    baselines.write(tmp_path / "base.parquet", record([row("1", 30.0)]))
+    monkeypatch.delitem(METRICS, "psnr")
+    with pytest.raises(ResultError, match="does not know: psnr"):
+        baselines.read(tmp_path / "base.parquet")

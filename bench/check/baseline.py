@@ -59,13 +59,12 @@ def of_run(folder: Path) -> Record:
     """The test cells of a results folder. Raises ResultError when they cannot be read."""
     try:
         facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        environment, protocol = ({**(facts.get(n) or {})} for n in ("environment", "protocol"))
+    except (OSError, ValueError, TypeError, AttributeError) as error:  # the last two: JSON, but of another shape
         raise ResultError(f"{folder} is not a finished run: run.json cannot be read ({error})") from error
     rows: list[Row] = [r for r in results.read(folder / "results.parquet") if r["phase"] == "test"]
     metrics = tuple(n.removeprefix("m_") for n in rows[0] if n.startswith("m_")) if rows else ()
-    return Record(
-        rows, metrics, facts.get("environment") or {}, facts.get("commit") or "", facts.get("protocol") or {}
-    )
+    return Record(rows, metrics, environment, str(facts.get("commit") or ""), protocol)
 
 
 def read(path: Path) -> Record:
@@ -76,16 +75,24 @@ def read(path: Path) -> Record:
     if not path.is_file():
         raise ResultError(f"there is no baseline {path}: write one with bench baseline update RUN --baseline {path}")
     try:
-        table = parquet.read_table(path)
-    except (OSError, pa.ArrowException) as error:
+        # Not read_table: it imports pandas, which takes a second.
+        with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+            table = file.read()
+        table.validate(full=True)
+        said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        if said.get("format") != FORMAT:
+            raise ResultError(f"{path} is no baseline of this version ({FORMAT})")
+        about = json.loads(said["about"])
+        metrics, environment = tuple(map(str, about["metrics"])), {**about["environment"]}
+        protocol, history = {**(about.get("protocol") or {})}, [dict(e) for e in about["history"]]
+        found = Record(table.to_pylist(), metrics, environment, str(about["commit"]), protocol, history)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, pa.ArrowException) as error:
         raise ResultError(f"{path} cannot be read as a baseline: {error}") from error
-    said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-    if said.get("format") != FORMAT:
-        raise ResultError(f"{path} is no baseline of this version ({FORMAT})")
-    about = json.loads(said["about"])
-    rows: list[Row] = table.to_pylist()
-    metrics, protocol = tuple(about["metrics"]), about.get("protocol") or {}
-    return Record(rows, metrics, about["environment"], about["commit"], protocol, about["history"])
+    if unknown := [m for m in metrics if m not in METRICS]:
+        raise ResultError(f"{path} holds metrics that this version does not know: {', '.join(unknown)}")
+    if lacking := {*COLUMNS, *(f"m_{m}" for m in metrics)} - set(table.column_names):
+        raise ResultError(f"{path} cannot be read as a baseline: it lacks the columns {', '.join(sorted(lacking))}")
+    return found
 
 
 def same_protocol(before: Record, now: Record) -> None:
@@ -121,7 +128,7 @@ def write(path: Path, record: Record) -> None:
     columns = [pa.array([row.get(f.name) for row in ordered], f.type) for f in schema]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
-        parquet.write_table(pa.Table.from_arrays(columns, schema=schema), temporary)
+        parquet.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, write_page_checksum=True)
     write_text(path.with_suffix(".md"), markdown(record))
 
 

@@ -1,10 +1,12 @@
-"""A verdict for machines: JSON, JUnit, GitHub Actions."""
+"""A verdict for machines: JSON, JUnit, GitHub Actions. So is the reason why there is none: no verdict is no pass."""
 
 from __future__ import annotations
 
 import json
 import math
 import os
+import re
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,11 @@ from bench.check.verdict import Verdict
 
 #: GitHub shows ten annotations of a kind per step, and refuses summaries above 1 MiB.
 ANNOTATIONS, SUMMARY = 10, 900_000
+#: Exit code and headline when nothing could be compared.
+REFUSED, REFUSED_HEADLINE = 3, "NOT COMPARABLE  no verdict, which is not a pass"
+
+#: What XML 1.0 cannot hold, however it is escaped.
+_NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def as_json(verdict: Verdict) -> str:
@@ -24,6 +31,8 @@ def as_json(verdict: Verdict) -> str:
     cells = ("failing", "fixed", "missing", "new")
     found: dict[str, Any] = {
         "passed": verdict.passed,
+        "comparable": True,
+        "exit": verdict.exit_code,
         "headline": text.headline(verdict),
         "cells": verdict.cells,
         "same_machine": verdict.same_machine,
@@ -37,41 +46,75 @@ def as_json(verdict: Verdict) -> str:
     return json.dumps(found, indent=1, ensure_ascii=False)
 
 
+def refused_json(reason: str) -> str:
+    """Why there is no verdict, with the keys that tell it from one."""
+    said = {"passed": False, "comparable": False, "exit": REFUSED, "headline": REFUSED_HEADLINE, "reason": reason}
+    return json.dumps(said, indent=1, ensure_ascii=False)
+
+
 def write_junit(path: Path, verdict: Verdict) -> None:
     """One test case per group and metric, one per failing or missing cell."""
-    suite = ElementTree.Element("testsuite", name="bench check")
+    suite = ElementTree.Element("testsuite")
     for c in verdict.comparisons:
-        case = ElementTree.SubElement(suite, "testcase", classname=c.solver, name=f"{c.setting or 'all'} {c.metric}")
+        case = _case(suite, c.solver, f"{c.setting or 'all'} {c.metric}")
         if c.regressed:
-            ElementTree.SubElement(case, "failure", type="regression", message=_message(c))
-    for kind, rows in (("failure", verdict.failing), ("missing", verdict.missing)):
-        for r in rows:
-            case = ElementTree.SubElement(
-                suite, "testcase", classname=r["solver"], name=f"{r['setting']} {r['image']} {r['psf_index']}"
-            )
-            if kind in verdict.fatal:
-                ElementTree.SubElement(case, "failure", type=kind, message=f"{kind}: {r['status']}")
-    suite.set("tests", str(len(suite)))
-    suite.set("failures", str(len(suite.findall("testcase/failure"))))
-    write_text(path, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")
+            _add(case, "failure", "regression" if "metric" in verdict.fatal else "", text.message(c))
+    rows = [("failure", r) for r in (*verdict.failing, *verdict.new_failing)]
+    for kind, r in (*rows, *(("missing", r) for r in verdict.missing)):
+        case = _case(suite, r["solver"], f"{r['setting']} {r['image']} {r['psf_index']}")
+        _add(case, "failure", kind if kind in verdict.fatal else "", f"{kind}: {r['status']}")
+    _write_suite(path, suite)
 
 
-def to_github(verdict: Verdict, lines: list[str]) -> list[str]:
-    """Append to the step's summary where there is one; returns the workflow commands to print, at most ten."""
+def write_refused_junit(path: Path, reason: str) -> None:
+    """One test case, in error."""
+    suite = ElementTree.Element("testsuite")
+    _add(_case(suite, "bench check", "comparable"), "error", "not comparable", reason)
+    _write_suite(path, suite)
+
+
+def to_github(headline: str, lines: Iterable[str], errors: Sequence[tuple[str, str]]) -> list[str]:
+    """Append to the step's summary where there is one; returns the workflow commands to print, at most ten.
+
+    Args:
+        headline: of the summary.
+        lines: the terminal's, shown as they are.
+        errors: (title, message) of each annotation, the worst first.
+    """
     if os.environ.get("GITHUB_ACTIONS") != "true":
         return []
     if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        body = "\n".join(["### " + text.headline(verdict), "```", *lines, "```", ""])
+        inside = "\n".join(lines).encode()[:SUMMARY].decode(errors="ignore")
+        fence = "`" * max(3, 1 + max(map(len, re.findall("`+", inside)), default=0))  # no name in it can close it
         with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(body.encode()[:SUMMARY].decode(errors="ignore"))
-    return [f"::error title={_escaped(c.solver)}::{_escaped(_message(c))}" for c in verdict.regressed[:ANNOTATIONS]]
+            file.write(f"### {headline}\n{fence}\n{inside}\n{fence}\n")
+    return [
+        f"::error title={_escaped(title).replace(':', '%3A').replace(',', '%2C')}::{_escaped(message)}"
+        for title, message in errors[:ANNOTATIONS]
+    ]
 
 
-def _message(c: Comparison) -> str:
-    where = f"{c.solver} on {c.setting or 'all settings'}"
-    if c.broken:
-        return f"{where}: {c.metric} is not a number in {c.broken} cells"
-    return f"{where}: {c.metric} {c.before:.4g} → {c.now:.4g}, a loss of {c.loss:.3g} (allowed {c.tolerance:g})"
+def _case(suite: ElementTree.Element, solver: str, name: str) -> ElementTree.Element:
+    return ElementTree.SubElement(
+        suite, "testcase", classname=_NOT_XML.sub("?", solver), name=_NOT_XML.sub("?", name)
+    )
+
+
+def _add(case: ElementTree.Element, what: str, kind: str, message: str) -> None:
+    """A failure or error; what closes no gate (an empty ``kind``) is said as output of a test that passes."""
+    said = _NOT_XML.sub("?", message)
+    if kind:
+        ElementTree.SubElement(case, what, type=kind, message=said)
+    else:
+        ElementTree.SubElement(case, "system-out").text = said
+
+
+def _write_suite(path: Path, suite: ElementTree.Element) -> None:
+    suite.set("name", "bench check")
+    suite.set("tests", str(len(suite)))
+    for what in ("failure", "error"):
+        suite.set(f"{what}s", str(len(suite.findall(f"testcase/{what}"))))
+    write_text(path, ElementTree.tostring(suite, encoding="unicode", xml_declaration=True) + "\n")
 
 
 def _escaped(message: str) -> str:
@@ -79,5 +122,12 @@ def _escaped(message: str) -> str:
 
 
 def _plain(c: Comparison) -> dict[str, Any]:
-    found = {**asdict(c), "regressed": c.regressed, "improved": c.improved}
-    return {k: None if isinstance(v, float) and not math.isfinite(v) else v for k, v in found.items()}
+    found = {**asdict(c), "worst": {"image": c.worst[0], "loss": c.worst[1]}}
+    found |= {"regressed": c.regressed, "improved": c.improved}
+    return _finite(found)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _finite(v) for k, v in value.items()}
+    return None if isinstance(value, float) and not math.isfinite(value) else value

@@ -14,8 +14,8 @@ def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:
     """The whole report as plain lines."""
     v = verdict
     yield f"bench check  {run} against {baseline}"
-    yield f"  baseline   {_origin(v.before)}"
-    yield f"  this run   {_origin(v.now)}"
+    yield f"  baseline   {origin(v.before)}"
+    yield f"  this run   {origin(v.now)}"
     groups = len({(c.solver, c.setting) for c in v.comparisons if c.setting is not None})
     metrics = ", ".join(dict.fromkeys(c.metric for c in v.comparisons))
     yield f"  compared   {v.cells} cells in {groups} groups (solver × setting), {metrics}; paired by image"
@@ -29,7 +29,7 @@ def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:
     yield from _cells("✓", "are fixed", v.fixed)
     if v.improved:
         best = sorted(v.improved, key=lambda c: c.loss / c.tolerance)[:3]
-        shown = "; ".join(f"{c.solver} on {c.setting} {c.metric} {_signed(c)}" for c in best)
+        shown = "; ".join(f"{c.solver} on {c.setting} {c.metric} {signed(c)}" for c in best)
         yield f"↑ {_count(len(v.improved), 'group')} improved: {shown}"
     if v.new:
         solvers = ", ".join(sorted({r["solver"] for r in v.new}))
@@ -44,6 +44,10 @@ def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:
 
 def headline(verdict: Verdict) -> str:
     """One line: passed or failed, and why."""
+    if verdict.exit_code == 4:
+        return (
+            f"INCOMPLETE  nothing got worse, but {_count(len(verdict.new_failing), 'cell')} without a baseline failed"
+        )
     if verdict.passed:
         return f"PASSED  {verdict.cells} cells compared, nothing got worse"
     words = {"metric": "regression", "failure": "new failure", "missing": "missing cell", "cost": "dearer solver"}
@@ -56,18 +60,30 @@ def table(found: Sequence[Comparison]) -> Iterator[str]:
     rows = [("solver", "setting", "metric", "baseline", "now", "Δ", "allowed", "worst image")]
     for c in found:
         digits = METRICS[c.metric].digits + 1
-        worst = "not a number" if c.broken else f"{c.worst[0]} ({_signed(c, c.worst[1])})"
-        numbers = (f"{c.before:.{digits}f}", f"{c.now:.{digits}f}", _signed(c), f"{c.tolerance:g}")
+        worst = "not a number" if c.broken else f"{c.worst[0]} ({signed(c, c.worst[1])})"
+        numbers = (f"{c.before:.{digits}f}", f"{c.now:.{digits}f}", signed(c), f"{c.tolerance:.3g}")
         rows.append((c.solver, c.setting or "all settings", c.metric, *numbers, worst))
     widths = [max(len(r[i]) for r in rows) for i in range(len(rows[0]))]
     for r in rows:
         yield "  " + "  ".join(v.ljust(w) for v, w in zip(r, widths, strict=True)).rstrip()
 
 
-def _signed(c: Comparison, loss: float | None = None) -> str:
+def message(c: Comparison) -> str:
+    """One comparison in one sentence."""
+    where = f"{c.solver} on {c.setting or 'all settings'}"
+    if c.broken:
+        return f"{where}: {c.metric} is not a number in {_count(c.broken, 'cell')}"
+    m = METRICS[c.metric]
+    how = f"{c.loss:.3g} further from {m.target:g}" if m.better == "one" else f"a loss of {c.loss:.3g}"
+    return f"{where}: {c.metric} {c.before:.4g} → {c.now:.4g}, {how} (allowed {c.tolerance:.3g})"
+
+
+def signed(c: Comparison, loss: float | None = None) -> str:
     """The change in the metric's own direction: a loss of PSNR is negative."""
-    sign = -1 if METRICS[c.metric].better == "higher" else 1
-    return f"{sign * (c.loss if loss is None else loss):+.{METRICS[c.metric].digits + 1}f}"
+    m, value = METRICS[c.metric], c.loss if loss is None else loss
+    value = -value if m.better == "higher" else value
+    said = f"{value:+.{m.digits + 1}f}"
+    return said if float(said) or not value else f"{value:+.1e}"
 
 
 def _cells(mark: str, what: str, rows: Sequence[Row], with_status: bool = False) -> Iterator[str]:
@@ -79,7 +95,8 @@ def _cells(mark: str, what: str, rows: Sequence[Row], with_status: bool = False)
         yield f"    {r['solver']}  {r['setting']}  {r['image']}{status}"
 
 
-def _origin(record: Record) -> str:
+def origin(record: Record) -> str:
+    """Commit, torch and instruction set."""
     e = record.environment
     said = [record.commit[:12] or "unknown commit", f"torch {e.get('torch', '?')}", e.get("simd", "?")]
     return " · ".join(said)

@@ -24,12 +24,18 @@ SLOWER = 1.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found. ``fatal``: which of it closes the gate."""
+    """What a check found.
+
+    Attributes:
+        pairs: (solver, setting) -> rows before and now, both ok.
+        fatal: which findings close the gate.
+    """
 
     before: Record
     now: Record
     same_machine: bool
     cells: int
+    pairs: dict[tuple[str, str], list[Pair]]
     comparisons: list[Comparison]
     failing: list[Row]
     fixed: list[Row]
@@ -71,6 +77,13 @@ class Verdict:
         """Whether nothing fatal was found."""
         return not any(r in self.fatal for r in self.reasons)
 
+    @property
+    def exit_code(self) -> int:
+        """0 nothing got worse, 1 something did, 4 nothing did but a cell without a baseline failed."""
+        if not self.passed:
+            return 1
+        return 4 if self.new_failing and "failure" in self.fatal else 0
+
 
 def check(
     now: Record,
@@ -100,6 +113,7 @@ def check(
         now=now,
         same_machine=same,
         cells=len(shared),
+        pairs=good,
         comparisons=compare(good, metrics, same_machine=same, overrides=tolerances),
         failing=[b for a, b in pairs if a["status"] == "ok" != b["status"]],
         fixed=[b for a, b in pairs if a["status"] != "ok" == b["status"]],

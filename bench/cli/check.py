@@ -3,12 +3,27 @@
 from __future__ import annotations
 
 import math
+import shlex
 import sys
 from collections.abc import Collection, Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
+
+if TYPE_CHECKING:
+    from bench.check.verdict import Verdict
+
+
+class Wanted(NamedTuple):
+    """What was compared, and where the verdict is to be told."""
+
+    run: Path
+    baseline: Path
+    old: Path | None
+    json: bool
+    junit: Path | None
+    html: Path | None
 
 
 def command(
@@ -21,7 +36,11 @@ def command(
     tolerance: Annotated[
         list[str] | None, typer.Option(help="Tolerated mean loss of a metric: psnr=0.05. May be repeated.")
     ] = None,
-    warn_only: Annotated[bool, typer.Option("--warn-only", help="Say everything, exit 0.")] = False,
+    warn_only: Annotated[bool, typer.Option("--warn-only", help="Say everything, exit 0 if comparable.")] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page with pictures of what regressed.")] = None,
+    old: Annotated[
+        Path | None, typer.Option(help="Results folder of the old code: its pictures on the page.")
+    ] = None,
     junit: Annotated[Path | None, typer.Option(help="Write a JUnit file.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON instead of the table.")] = False,
 ) -> None:
@@ -30,29 +49,83 @@ def command(
     Exits 4 when nothing got worse but a cell without a baseline failed.
     """
     from bench.check import baseline as baselines
-    from bench.check import outputs, text
     from bench.check.verdict import REASONS, check
+    from bench.errors import ResultError
     from bench.metrics import METRICS
 
     names = [n.strip() for n in fail_on.split(",") if n.strip()]
     _allowed("--fail-on", names, REASONS)
-    fatal = [n for n in names if not (allow_missing and n == "missing")]
     given = dict(_number(item) for item in tolerance or [])
     _allowed("--tolerance", given, METRICS)
-    verdict = check(baselines.of_run(run), baselines.read(baseline), fatal=fatal, tolerances=given)
-    lines = list(text.lines(verdict, str(run), str(baseline)))
-    if junit is not None:
-        outputs.write_junit(junit, verdict)
-    typer.echo(outputs.as_json(verdict) if json else "\n".join(lines))
-    for annotation in outputs.to_github(verdict, lines):
-        typer.echo(annotation, err=json)
-    if not verdict.passed:
-        solvers = " ".join(f"--solver {s}" for s in dict.fromkeys(c.solver for c in verdict.regressed))
-        accept = f"bench baseline update {run} --baseline {baseline} {solvers or '--all'} --reason '…'"
-        typer.echo(f"look:    bench report {run} --out reports/check\naccept:  {accept}", err=True)
-        sys.exit(0 if warn_only else 1)
-    if verdict.new_failing and "failure" in fatal and not warn_only:
-        sys.exit(4)
+    _check_old(old, html)
+    wanted = Wanted(run, baseline, old, json, junit, html)
+    fatal = [n for n in names if not (allow_missing and n == "missing")]
+    try:
+        verdict = check(baselines.of_run(run), baselines.read(baseline), fatal=fatal, tolerances=given)
+    except ResultError as error:
+        _tell_refused(wanted, str(error))
+        raise
+    _tell(wanted, verdict)
+    if verdict.exit_code and not warn_only:
+        sys.exit(verdict.exit_code)
+
+
+def _tell(wanted: Wanted, verdict: Verdict) -> None:
+    """Say it wherever it is wanted; the terminal first, in case that a file cannot be written."""
+    from bench.check import outputs, text
+
+    lines = list(text.lines(verdict, str(wanted.run), str(wanted.baseline)))
+    typer.echo(outputs.as_json(verdict) if wanted.json else "\n".join(lines))
+    errors = [(c.solver, text.message(c)) for c in verdict.regressed]
+    for annotation in outputs.to_github(text.headline(verdict), lines, errors):
+        typer.echo(annotation, err=wanted.json)
+    if wanted.junit is not None:
+        outputs.write_junit(wanted.junit, verdict)
+    if wanted.html is not None:
+        from bench.check import page
+
+        page.write(wanted.html, verdict, page.About(wanted.run, wanted.baseline, wanted.old))
+        typer.echo(f"page:    {wanted.html.resolve().as_uri()}", err=True)
+    if verdict.exit_code == 1:
+        _advise(wanted, verdict)
+
+
+def _tell_refused(wanted: Wanted, reason: str) -> None:
+    """Say why there is no verdict; the message on the terminal is the error's own."""
+    from bench.check import outputs
+
+    if wanted.json:
+        typer.echo(outputs.refused_json(reason))
+    for line in outputs.to_github(outputs.REFUSED_HEADLINE, [reason], [("not comparable", reason)]):
+        typer.echo(line, err=wanted.json)
+    if wanted.junit is not None:
+        outputs.write_refused_junit(wanted.junit, reason)
+    if wanted.html is not None:
+        from bench.check import page
+
+        page.write_refused(wanted.html, reason, page.About(wanted.run, wanted.baseline))
+
+
+def _advise(wanted: Wanted, verdict: Verdict) -> None:
+    """Where to look, and how to accept what can be accepted."""
+    run, baseline = shlex.quote(str(wanted.run)), shlex.quote(str(wanted.baseline))
+    if wanted.html is None:
+        typer.echo(f"look:    bench check {run} --baseline {baseline} --html check.html", err=True)
+    solvers = " ".join(f"--solver {shlex.quote(s)}" for s in dict.fromkeys(c.solver for c in verdict.regressed))
+    if solvers or verdict.missing:
+        command = f"bench baseline update {run} --baseline {baseline} {solvers or '--all'} --reason '…'"
+        typer.echo(f"accept:  {command}", err=True)
+
+
+def _check_old(old: Path | None, html: Path | None) -> None:
+    from bench.errors import SettingError
+
+    if old is None:
+        return
+    if html is None:
+        raise SettingError("--old is for the pictures of --html PAGE, which is not asked for")
+    if not (old / "results.parquet").is_file():
+        raise SettingError(f"--old: {old} is no results folder: it has no results.parquet")
 
 
 def _allowed(option: str, names: Iterable[str], allowed: Collection[str]) -> None:
