@@ -23,11 +23,13 @@ class Tiles:
         shape: (H, W) of the images.
         patch: side of a patch, a multiple of ``stride``. Along a side that is no longer than a patch there is one, as
             long as the side, rounded up to the stride.
-        overlap: pixels that neighbours share at least, in [0, patch).
-        stride: what the sides of a patch must be multiples of.
+        overlap: pixels that neighbours share at least, in [0, patch); no more than patch - stride is possible.
+        stride: of the network. Sides and first pixels of patches are multiples of it: a network that samples every
+            8th pixel, or looks through windows of 8, commutes with shifts by 8 pixels and with no others, and
+            patches that begin elsewhere disagree inside, where no window hides it.
 
     Attributes:
-        extended: (H', W'), what the patches cover: the image, or more where it is smaller than a patch.
+        extended: (H', W'), what the patches cover: the image, its sides rounded up to the stride.
     """
 
     def __init__(self, shape: tuple[int, int], patch: int, overlap: int, stride: int = 1) -> None:
@@ -36,10 +38,10 @@ class Tiles:
         if not 0 <= overlap < patch:
             raise SettingError(f"overlap must be in [0, {patch}), the side of a patch, got {overlap}")
         self.shape = shape
-        self.patch = tuple(patch if n > patch else n + -n % stride for n in shape)
-        self.extended = tuple(max(n, p) for n, p in zip(shape, self.patch, strict=True))
+        self.extended = tuple(n + -n % stride for n in shape)
+        self.patch = tuple(min(n, patch) for n in self.extended)
         sides = zip(self.extended, self.patch, strict=True)
-        self.places = list(product(*(starts(n, p, min(overlap, p - 1)) for n, p in sides)))
+        self.places = list(product(*(starts(n, p, min(overlap, p - stride), stride) for n, p in sides)))
 
     def __len__(self) -> int:
         return len(self.places)
@@ -69,10 +71,14 @@ def batched(f: Callable[[Tensor], Tensor], pieces: Tensor, batch: int) -> Tensor
     return torch.cat([f(part) for part in pieces.split(batch)])
 
 
-def starts(n: int, patch: int, overlap: int) -> list[int]:
-    """First pixels of patches that cover n >= patch pixels evenly and share at least ``overlap`` with the next."""
+def starts(n: int, patch: int, overlap: int, stride: int = 1) -> list[int]:
+    """First pixels of patches that cover n >= patch pixels evenly and share at least ``overlap`` with the next.
+
+    All are multiples of ``stride``, as n and patch must be; overlap <= patch - stride.
+    """
+    n, patch, overlap = n // stride, patch // stride, -(-overlap // stride)
     gaps = -(-(n - patch) // (patch - overlap))
-    return [round(k * (n - patch) / gaps) for k in range(gaps + 1)] if gaps else [0]
+    return [stride * round(k * (n - patch) / gaps) for k in range(gaps + 1)] if gaps else [0]
 
 
 def hann(n: int, like: Tensor) -> Tensor:

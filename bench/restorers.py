@@ -55,7 +55,7 @@ def restore(problem: Problem, weights: str, network: str, patch: int, overlap: i
         problem: may be blind.
         weights: a shipped name or a .safetensors file.
         network: the kind of network that the weights must be of.
-        patch, overlap: see ``Tiles``.
+        patch, overlap: see ``Tiles``; the side of a patch must be a multiple of the network's stride.
         batch: patches at once; each call of the network counts as one evaluation.
     """
     model = load_restorer(weights, problem.y.dtype, str(problem.y.device))
@@ -64,7 +64,7 @@ def restore(problem: Problem, weights: str, network: str, patch: int, overlap: i
     if model.frames != 1:
         raise SettingError(f"weights {weights!r} restore bursts of {model.frames} frames, not single images")
     y = apart(problem.y, model.channels)
-    tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap)
+    tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.config.stride)
 
     def counted(pieces: Tensor) -> Tensor:
         problem.cost.nfe_forward += 1

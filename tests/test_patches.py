@@ -6,6 +6,7 @@ from itertools import pairwise
 
 import pytest
 import torch
+from torch.nn.functional import avg_pool2d, conv2d
 
 from bench.errors import SettingError
 from bench.patches import Tiles, batched, hann, starts
@@ -45,6 +46,40 @@ def test_what_goes_wrong_at_the_border_of_a_patch_is_hardly_seen() -> None:
     assert 0 < float(inner.max()) < 1e-3
 
 
+@pytest.mark.parametrize(("shape", "overlap"), [((200, 333), 16), ((65, 190), 5), ((720, 1280), 32), ((64, 70), 60)])
+def test_a_network_with_a_stride_gives_the_same_in_patches_as_in_one_piece(
+    shape: tuple[int, int], overlap: int
+) -> None:
+    """Blocks of 8 × 8 pixels, each replaced by its mean: equivariant to shifts by 8 and to no others."""
+    x = torch.rand(1, 1, *shape, generator=torch.Generator().manual_seed(2))
+
+    def blocks(pieces: torch.Tensor) -> torch.Tensor:
+        return avg_pool2d(pieces, 8).repeat_interleave(8, -1).repeat_interleave(8, -2)
+
+    tiles, whole = Tiles(shape, 64, overlap, stride=8), Tiles(shape, 2048, 0, stride=8)
+    assert len(tiles) > len(whole) == 1
+    assert {place % 8 for pair in tiles.places for place in pair} == {0}
+    joined, expected = (t.join(blocks(t.cut(x))) for t in (tiles, whole))
+    assert torch.allclose(joined, expected, atol=1e-6)
+
+
+def test_a_translation_equivariant_restorer_leaves_no_seam_above_a_thousandth() -> None:
+    """A random filter of 5 × 5 pixels with zeros outside: it fails along the borders of patches alone."""
+    g = torch.Generator().manual_seed(3)
+    kernel = torch.rand(1, 1, 5, 5, generator=g)
+    x = torch.rand(1, 1, 300, 300, generator=g)
+
+    def restore(pieces: torch.Tensor) -> torch.Tensor:
+        return conv2d(pieces, kernel / kernel.sum(), padding=2)
+
+    tiles = Tiles((300, 300), 128, 32, stride=8)
+    pieces = restore(tiles.cut(x))
+    error = (tiles.join(pieces) - restore(x)).abs()[..., 2:-2, 2:-2]
+    alone = (pieces[0] - restore(x)[0, :, :128, :128]).abs()
+    assert float(alone.max()) > 0.1
+    assert float(error.max()) < 1e-3
+
+
 @pytest.mark.parametrize(
     ("n", "patch", "overlap"), [(64, 64, 8), (65, 64, 8), (1280, 64, 16), (719, 48, 0), (97, 33, 32)]
 )
@@ -52,6 +87,13 @@ def test_patches_reach_both_ends_and_overlap_as_much_as_asked(n: int, patch: int
     places = starts(n, patch, overlap)
     assert (places[0], places[-1]) == (0, n - patch)
     assert all(0 < b - a <= patch - overlap for a, b in pairwise(places))
+
+
+@pytest.mark.parametrize(("n", "patch", "overlap"), [(72, 64, 8), (1280, 64, 20), (720, 48, 0), (200, 32, 24)])
+def test_patches_of_a_network_with_a_stride_begin_on_it(n: int, patch: int, overlap: int) -> None:
+    places = starts(n, patch, overlap, 8)
+    assert (places[0], places[-1]) == (0, n - patch)
+    assert all(0 < b - a <= patch - overlap and b % 8 == 0 for a, b in pairwise(places))
 
 
 def test_the_window_is_positive_symmetric_and_sums_to_one_with_its_shift_by_half() -> None:

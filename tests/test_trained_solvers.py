@@ -78,15 +78,15 @@ def test_colours_are_restored_like_gray_images(name: str, weights: dict[str, str
 
 
 def test_network_evaluations_are_counted_per_batch_of_patches(weights: dict[str, str]) -> None:
-    """40 × 40 pixels are 9 patches of 16 with an overlap of at least 4: two batches of up to 8."""
+    """40 × 40 pixels are 16 patches of 16 that share 8 pixels: two batches of up to 8."""
     one = problem(1, 1, 40, 40)
-    made("convir", patch=16, overlap=4, batch=8, weights=weights["convir"]).solve(one)
+    made("convir", patch=16, overlap=8, batch=8, weights=weights["convir"]).solve(one)
     assert one.cost.nfe_forward == 2
     five = problem(1, 1, 40, 40)
-    made("conditional_dm", steps=5, overlap=4, batch=9, weights=weights["conditional_dm"]).solve(five)
+    made("conditional_dm", steps=5, overlap=8, batch=16, weights=weights["conditional_dm"]).solve(five)
     assert five.cost.nfe_forward == 5
     refined = problem(1, 1, 40, 40)
-    made("conditional_residual", steps=5, overlap=4, batch=9, weights=weights["conditional_residual"]).solve(refined)
+    made("conditional_residual", steps=5, overlap=8, batch=16, weights=weights["conditional_residual"]).solve(refined)
     assert refined.cost.nfe_forward == 6
 
 

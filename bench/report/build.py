@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError, did_you_mean
-from bench.report import certificates, details, facts, text
+from bench.report import certificates, details, facts, seeds, text
 from bench.report.board import Board, describe
 from bench.report.encode import script_json
 from bench.report.figures.draw import Figure, draw
@@ -36,6 +36,7 @@ class Content:
     entries: list[dict[str, Any]]
     baseline: str | None
     figures: list[Figure]
+    seeds: seeds.Section | None
     chunks: list[Chunk]
     single_file: bool
 
@@ -70,13 +71,17 @@ def build(
     entries = leaderboard(board, chosen)
     out.mkdir(parents=True, exist_ok=True)
     order = [e["solver"] for e in entries]
-    drawn = draw(board, results.rows, order, chosen, None if single_file else out / "figures") if figures else []
+    folder = None if single_file else out / "figures"
+    drawn = draw(board, results.rows, order, chosen, folder) if figures else []
+    study = seeds.section(results, board, folder, figures=figures)
     found = chunks(results.pictures, board)
     if not single_file:
         write_chunks(found, out / "data")
         _write_csv(out / "leaderboard.csv", entries, board.metrics)
     page = out / "index.html"
-    page.write_text(_render(Content(results, board, entries, chosen, drawn, found, single_file)), encoding="utf-8")
+    page.write_text(
+        _render(Content(results, board, entries, chosen, drawn, study, found, single_file)), encoding="utf-8"
+    )
     return page
 
 
@@ -93,6 +98,8 @@ def _render(c: Content) -> str:
         data=Markup(script_json(numbers)),  # noqa: S704  escaped by script_json
         inside=[(k.name, Markup(k.json)) for k in c.chunks] if c.single_file else [],  # noqa: S704  likewise
         figures=[(f, Markup(f.svg)) for f in c.figures],  # noqa: S704  matplotlib escapes what it writes
+        seeds=c.seeds,
+        drawings=[(f, Markup(f.svg)) for f in (c.seeds.figures if c.seeds else [])],  # noqa: S704  likewise
         single_file=c.single_file,
         viewer=bool(c.chunks),
         runs=[facts.of_run(f) for f in c.results.facts],
