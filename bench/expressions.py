@@ -45,7 +45,7 @@ class Expression:
     def _tree(self) -> ast.Expression:
         try:
             return ast.parse(self.text, mode="eval")
-        except (SyntaxError, ValueError, RecursionError) as error:
+        except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise SettingError(f"{self.text!r} is not an expression such as blur == 'disk' and T < 0.5") from error
 
     def __call__(self, names: Mapping[str, Any]) -> bool:
@@ -67,7 +67,11 @@ class Expression:
                 return all(values) if isinstance(node.op, ast.And) else any(values)
             case ast.UnaryOp():
                 value = self._value(node.operand, names)
-                return (not value) if isinstance(node.op, ast.Not) else -value
+                if isinstance(node.op, ast.Not):
+                    return not value
+                if not isinstance(value, int | float):
+                    raise SettingError(f"{self.text!r}: there is no -{value!r}")
+                return -value
             case ast.Compare():
                 return self._compare(node, names)
         raise AssertionError(node)

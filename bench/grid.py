@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from bench import located, plugins
+from bench import limits, located, plugins
 from bench.candidates import Tuning, tuning_of
 from bench.errors import BenchError, GridError, SettingError, did_you_mean
 from bench.expressions import Expression
 from bench.located import Located
 from bench.metrics import METRICS, with_posterior
+from bench.psf import require_distortion
 from bench.settings import describe, resolve
 from bench.variants import Variant, expand
 
@@ -118,8 +121,11 @@ _KEYS = (
 def find(name: str) -> Path:
     """The grid file that ``name`` means: a path, or a shipped grid. Raises GridError."""
     path = Path(name)
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except (OSError, ValueError) as error:  # too long, or with a character that no path has
+        raise GridError(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}") from error
     shipped = plugins.folder("grids")
     files = {p.stem: p for p in sorted(shipped.glob("*.yaml"))} if shipped else {}
     if name.removesuffix(".yaml") in files:
@@ -148,7 +154,7 @@ def parse(doc: Located, base: Path) -> Grid:
     metrics = metrics if tune.metric in metrics else (*metrics, tune.metric)
     grid = Grid(
         name=top.name(),
-        seed=top.number("seed", 0, 0),
+        seed=top.number("seed", 0, 0, most=2**63 - 1),
         test=top.sources("test"),
         val=top.sources("val"),
         blurs=tuple(top.blurs()),
@@ -168,6 +174,9 @@ def parse(doc: Located, base: Path) -> Grid:
     )
     if not grid.val and any(s.tuning and not s.tuning.oracle for s in grid.solvers):
         raise doc.error("solvers are tuned, but data has no val: tuning never looks at test images", "data")
+    settings = len(grid.blurs) * len(grid.noises) * len(grid.psf_errors) * len(grid.sigma_factors)
+    if settings > limits.MOST_SETTINGS:
+        raise doc.error(f"{settings:,} degradations; at most {limits.MOST_SETTINGS:,} are planned", "blur")
     return grid
 
 
@@ -187,17 +196,22 @@ class _Top:
             if key not in doc.data:
                 raise doc.error(f"the key {key!r} is missing")
         self.doc, self.base, self.data = doc, base, doc.data
+        if (path := limits.find_nan(doc.data)) is not None:
+            raise doc.error("nan is not a value", *path)
 
     def name(self) -> str:
         name = str(self.data.get("name", Path(self.doc.file).stem))
         if not name or name.startswith(".") or not all(c.isalnum() or c in "._-" for c in name):
             raise self.doc.error(f"name must consist of letters, digits, '.', '_' and '-', got {name!r}", "name")
+        if len(name) > limits.LONGEST_NAME:
+            raise self.doc.error(f"name must have at most {limits.LONGEST_NAME} characters, got {len(name)}", "name")
         return name
 
-    def number(self, key: str, default: int, least: int) -> int:
+    def number(self, key: str, default: int, least: int, most: int = limits.MOST) -> int:
         value = self.data.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < least:
-            raise self.doc.error(f"{key} must be a whole number of at least {least}, got {value!r}", key)
+        if not limits.is_count(value, least, most):
+            allowed = f"a whole number of at least {least} and at most {most:,}"
+            raise self.doc.error(f"{key} must be {allowed}, got {value!r}", key)
         return value
 
     def mapping(self, *path: str) -> dict[str, Any]:
@@ -245,13 +259,26 @@ class _Top:
         self, kind: plugins.Kind, entry: tuple[str, dict[str, Any], tuple[str | int, ...]]
     ) -> list[Variant]:
         name, settings, path = entry
+        self._bounded(settings, path)
         try:
-            return expand(plugins.find(kind, name, self.base), self._from_base(settings))
+            variants = expand(plugins.find(kind, name, self.base), self._from_base(settings))
         except GridError:
             raise
+        except limits.NO_PATH as error:
+            raise self.doc.error(
+                f"{name[: limits.LONGEST_NAME]!r} or a path in it is none: {error}", *path
+            ) from error
         except BenchError as error:
             culprit = next((k for k in settings if repr(k) in str(error) or f" {k}:" in str(error)), None)
             raise self.doc.error(str(error), *path, *([culprit] if culprit else [])) from error
+        for v in variants:
+            if (at := limits.find_nan(v.settings)) is not None:  # as a setting makes it of the text "nan"
+                raise self.doc.error(f"{at[0]}: nan is not a value", *path, at[0])
+        return variants
+
+    def _bounded(self, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
+        if (n := limits.combinations(settings)) > limits.MOST:
+            raise self.doc.error(f"{n:,} combinations; at most {limits.MOST:,} are planned", *path)
 
     def _from_base(self, settings: dict[str, Any]) -> dict[str, Any]:
         """Settings whose ``path`` starts from the folder of the grid file, as a reader of the grid expects."""
@@ -263,8 +290,10 @@ class _Top:
         found: list[Blurring] = []
         for name, settings, path in self.entries("blur"):
             psfs = settings.pop("trajectories", 1)
-            if not isinstance(psfs, int) or isinstance(psfs, bool) or psfs < 1:
-                raise self.doc.error(f"trajectories must be a whole number of at least 1, got {psfs!r}", *path)
+            if not limits.is_count(psfs, 1, limits.MOST):
+                raise self.doc.error(
+                    f"trajectories must be a whole number from 1 to {limits.MOST:,}, got {psfs!r}", *path
+                )
             for v in self._expanded("operator", (name, settings, path)):
                 if psfs > 1 and not v.plugin.flags.get("random"):
                     raise self.doc.error(f"{name} has one PSF: it cannot have {psfs} trajectories", *path)
@@ -276,27 +305,39 @@ class _Top:
         found: list[SolverEntry] = []
         for name, settings, path in self.entries("solvers"):
             tune, oracle = settings.pop("tune", None), settings.pop("oracle", None)
+            for axes in (tune, oracle):
+                self._bounded(axes if isinstance(axes, dict) else {}, path)
             for variant in self._expanded("solver", (name, settings, path)):
                 try:
                     found.append(SolverEntry(variant, tuning_of(variant, tune, oracle, section.budget)))
                 except SettingError as error:
                     raise self.doc.error(str(error), *path) from error
+                except (TypeError, ValueError, OverflowError) as error:  # text where numbers should stand
+                    raise self.doc.error(f"tune: cannot be understood: {error}", *path) from error
         self._unique("solvers", [s.label for s in found])
         return found
 
     def _unique(self, key: str, ids: list[str]) -> None:
-        for i in ids:
-            if ids.count(i) > 1:
+        for i, count in Counter(ids).items():
+            if count > 1:
                 raise self.doc.error(f"{key} has two entries called {i!r}: give one of them an id", key)
+            if not i.isprintable():
+                raise self.doc.error(f"{key} has an entry called {i!r}: an id consists of printable characters", key)
 
     def sources(self, split: str) -> tuple[Source, ...]:
         found: list[Source] = []
         for name, settings in self.mapping("data", split).items():
+            if not isinstance(settings, dict | None):
+                raise self.doc.error(f"expected {name}: {{settings}}, got {settings!r}", "data", split, name)
             try:
                 plugin = plugins.find("dataset", name, self.base)
                 found.append(Source(plugin, resolve(plugin, self._from_base(dict(settings or {})))))
+                if limits.find_nan(found[-1].settings) is not None:
+                    raise self.doc.error("nan is not a value", "data", split, name)
             except GridError:
                 raise
+            except limits.NO_PATH as error:
+                raise self.doc.error(f"a path in it is none: {error}", "data", split, name) from error
             except BenchError as error:
                 raise self.doc.error(str(error), "data", split, name) from error
         if split == "test" and not found:
@@ -308,7 +349,7 @@ class _Top:
         if not isinstance(value, list) or not value:
             raise self.doc.error("metrics must be a list with at least one name", "metrics")
         for i, name in enumerate(value):
-            if name not in METRICS:
+            if not isinstance(name, str) or name not in METRICS:
                 raise self.doc.error(f"no metric is called {name!r}. {did_you_mean(name, METRICS)}", "metrics", i)
         return tuple(dict.fromkeys(value))
 
@@ -319,7 +360,7 @@ class _Top:
         found: list[dict[str, float]] = []
         for i, item in enumerate(value):
             item = {} if item in (None, "none") else item
-            if not isinstance(item, dict) or not all(isinstance(v, int | float) for v in item.values()):
+            if not isinstance(item, dict) or not all(map(limits.is_number, item.values())):
                 raise self.doc.error(
                     f"expected none or a mapping such as {{rotate: 5}}, got {item!r}", "psf_error", i
                 )
@@ -329,6 +370,10 @@ class _Top:
                         f"unknown key {key!r}. {did_you_mean(key, DISTORTIONS)}", "psf_error", i, key
                     )
             found.append({k: float(v) for k, v in item.items()})
+            try:
+                require_distortion(**found[-1])
+            except SettingError as error:
+                raise self.doc.error(str(error), "psf_error", i) from error
         return tuple(found)
 
     def sigma_factors(self) -> tuple[float, ...]:
@@ -336,7 +381,7 @@ class _Top:
         if not isinstance(value, list) or not value:
             raise self.doc.error("sigma_factor must be a list of positive numbers", "sigma_factor")
         for i, item in enumerate(value):
-            if not isinstance(item, int | float) or isinstance(item, bool) or not item > 0:
+            if not limits.is_number(item) or not item > 0:
                 raise self.doc.error(f"sigma_factor must be positive, got {item!r}", "sigma_factor", i)
         return tuple(float(v) for v in value)
 
@@ -346,6 +391,8 @@ class _Top:
             raise self.doc.error(f"{key} must be a list of expressions", key)
         found: list[Expression] = []
         for i, item in enumerate(value):
+            if len(str(item)) > limits.LONGEST_CONDITION:
+                raise self.doc.error(f"a condition has at most {limits.LONGEST_CONDITION} characters", key, i)
             try:
                 found.append(Expression(str(item)))
             except SettingError as error:

@@ -43,9 +43,11 @@ class ImageIndex:
         self._images: dict[str, list[Indexed]] = {}
         if file is not None and file.is_file():
             try:
-                self._known = json.loads(file.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                self._known = {}  # only a cache: hash again
+                known = json.loads(file.read_text(encoding="utf-8"))
+            except (OSError, ValueError, RecursionError):
+                known = None  # only a cache: hash again
+            if isinstance(known, dict):
+                self._known = {k: v for k, v in known.items() if isinstance(v, str)}
 
     def images(self, source: Source) -> list[Indexed]:
         """The images of a dataset in its order. Raises DataError, also when there are none or ids repeat."""

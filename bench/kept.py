@@ -36,7 +36,7 @@ def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
     """Join the kept estimates into one npz per shot, and list them in ``index.json``, for the report."""
     by_shot: dict[tuple[str, str], list[Cell]] = {}
     for cell in cells:
-        if cell.keep and (parts / f"{cell.key}.npz").is_file():
+        if cell.keep and _is_sound(parts / f"{cell.key}.npz") and _is_sound(parts / f"{cell.shot.key}.npz"):
             by_shot.setdefault((cell.shot.degradation.setting, cell.shot.key), []).append(cell)
     index = []
     for number, ((setting, key), group) in enumerate(by_shot.items()):
@@ -50,6 +50,17 @@ def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
         entry = {"setting": setting, "image": shot.image, "psf_index": shot.psf_index, "rep": shot.rep, "file": name}
         index.append(entry)
     write_text(out / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a kept file is there and its checksums hold: a picture that was damaged is left out of the report."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # zipfile and its decompressors have many ways to say that a file is broken
+        return False
 
 
 def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:

@@ -71,8 +71,9 @@ def read(file: Path) -> Located:
 
 def parse(text: str, file: str) -> Located:
     """Parse YAML text; ``file`` is what errors call it."""
-    loader = _Loader(text)
+    loader = None
     try:
+        loader = _Loader(text)
         node = loader.get_single_node()
         reader = _Reader(loader, file)
         data = reader.value(node, ()) if node is not None else None
@@ -80,10 +81,11 @@ def parse(text: str, file: str) -> Located:
         mark = error.problem_mark
         line = mark.line + 1 if mark else 1
         raise GridError(f"{file}:{line}: not valid YAML: {error.problem}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:  # LookupError: !!int '', !!bool x
         raise GridError(f"{file}:1: not valid YAML: {error}") from error
     finally:
-        loader.dispose()
+        if loader is not None:
+            loader.dispose()
     return Located(data, reader.lines, file, text)
 
 
@@ -107,6 +109,8 @@ class _Reader:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.value(n, (*path, i)) for i, n in enumerate(node.value)]
+        if node.tag.endswith((":map", ":seq")):
+            raise GridError(f"{self.file}:{line}: text with the tag {node.tag!r}")
         return self.loader.construct_object(node)
 
     def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 #: what ``read`` can open, in lower case
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".npy")
-MAX_PIXELS = 100_000_000
+#: a larger picture is refused before it is decoded; as float64 RGB this one takes 1.5 GB
+MAX_PIXELS = 64_000_000
 #: ITU-R BT.601, as in Pillow's and MATLAB's conversion to gray
 LUMINANCE = np.array([0.299, 0.587, 0.114])
 
@@ -62,12 +63,15 @@ def shape_of(path: Path) -> tuple[int, int]:
             exif = im.getexif() if im.format != "PNG" or "exif" in im.info else {}
             swapped = exif.get(0x0112, 1) >= 5  # orientations 5 to 8 are turned by 90 degrees
             im.verify()
-    except _PILLOW_ERRORS as e:
+    except DataError:
+        raise
+    except Exception as e:
         raise DataError(f"{path}: not a readable picture ({_reason(e)})") from e
     return (w, h) if swapped else (h, w)
 
 
-_PILLOW_ERRORS = (OSError, SyntaxError, ValueError, EOFError, IndexError, KeyError, Pil.DecompressionBombError)
+# Each decoder has its own ways to say that a file is broken (struct.error, SyntaxError, zlib.error, TypeError ...),
+# and no list of them stays complete: hence ``except Exception`` around every call of one, here and below.
 
 
 def _reason(e: BaseException) -> str:
@@ -99,13 +103,23 @@ def _ends_as_jpeg(path: Path) -> bool:
 
 def _read_coded(path: Path) -> np.ndarray:
     try:
+        _verify(path)
         with _opened(path) as im:
             deep = _deep_tiles(im)
             if deep:
                 return _composite(_decode_deep(path, deep), path)
             return _composite(_decode(im, path), path)
-    except _PILLOW_ERRORS as e:
+    except DataError:
+        raise
+    except Exception as e:
         raise DataError(f"{path}: not a readable picture ({_reason(e)})") from e
+
+
+def _verify(path: Path) -> None:
+    """Raise unless a PNG's checksums hold: decoding does not look at them, and a flipped bit would be a number."""
+    with _opened(path) as im:
+        if im.format == "PNG":
+            im.verify()
 
 
 def _decode(im: Pil.Image, path: Path) -> np.ndarray:
@@ -173,11 +187,11 @@ def _unit_range(a: np.ndarray, path: Path) -> np.ndarray:
 
 def _open_npy(path: Path) -> np.ndarray:
     try:
-        a = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as e:
+        a = np.lib.format.open_memmap(path, mode="r")  # of arrays alone: neither objects nor archives
+    except Exception as e:
         raise DataError(f"{path}: not a readable npy array ({e})") from e
-    if not isinstance(a, np.ndarray) or a.ndim not in (2, 3):
-        raise DataError(f"{path}: an array of shape (H, W), (H, W, C) or (C, H, W) is needed, found {np.shape(a)}")
+    if a.ndim not in (2, 3) or not a.size:
+        raise DataError(f"{path}: an array of shape (H, W), (H, W, C) or (C, H, W) is needed, found {a.shape}")
     _check_pixels(path, a.size // (min(a.shape) if a.ndim == 3 else 1))
     return a
 

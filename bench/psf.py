@@ -17,6 +17,8 @@ from bench.errors import PsfError, SettingError
 #: (a, b): a PSF has 2 a + 1 rows and 2 b + 1 columns
 Half = tuple[int, int]
 Points = npt.NDArray[np.complexfloating]
+#: Largest side of a PSF that is read or made by distortion: a larger one is more likely a mistake.
+LARGEST = 1025
 
 
 def require(ok: bool, name: str, value: object, allowed: str) -> None:
@@ -157,9 +159,10 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
     Returns:
         Odd sides (at least those of ``psf``), non-negative, unit sum, barycentre kept. With all defaults: ``psf``.
     """
-    require(math.isfinite(rotate), "rotate", rotate, "degrees, finite")
-    require(0 < scale < math.inf, "scale", scale, "a factor > 0")
-    require(0 <= blur < math.inf, "blur", blur, "sigma in px, >= 0")
+    require_distortion(rotate=rotate, scale=scale, blur=blur)
+    side = math.ceil(max(psf.shape) * (math.sqrt(2) if rotate else 1) * max(scale, 1) + 10 * blur) + 2
+    if side > 2 * LARGEST:
+        raise PsfError(f"told with scale={scale:g}, blur={blur:g} the PSF would have {side} px a side")
     if not rotate and scale == 1 and not blur:
         return psf
     told = psf
@@ -171,6 +174,13 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
         told = ndimage.gaussian_filter(np.pad(told, math.ceil(5 * blur) + 1), blur, mode="constant", truncate=5.0)
     told = moved(told, barycentre(psf) - barycentre(told))
     return trimmed(told / told.sum(), psf.shape)
+
+
+def require_distortion(*, rotate: float = 0.0, scale: float = 1.0, blur: float = 0.0) -> None:
+    """Raise SettingError unless ``distort`` takes these."""
+    require(math.isfinite(rotate), "rotate", rotate, "degrees, finite")
+    require(1e-3 <= scale <= LARGEST, "scale", scale, f"a factor from 0.001 to {LARGEST}")
+    require(0 <= blur <= LARGEST, "blur", blur, f"sigma in px from 0 to {LARGEST}")
 
 
 def _turned(psf: np.ndarray, z: complex) -> np.ndarray:

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import queue
+import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench import journal, kept, results
-from bench.atomic import write_text
+from bench.atomic import sweep, write_text
 from bench.cells import Cell
 from bench.engine import Engine, LocalEngine, Shared, batches, failure, usable_cores
 from bench.environment import commit
-from bench.errors import GridError, SettingError
+from bench.errors import GridError, ResultError, SettingError
 from bench.expressions import Expression
 from bench.grid import Grid
 from bench.index import ImageIndex
 from bench.plan import Planner
 from bench.seeds import digest
 from bench.tune import Choice, best_of, choose, groups_of
+from bench.watch import Stuck, Watch
 
 #: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
 Outcome = dict[str, Any]
@@ -136,13 +139,13 @@ class Runner:
     def run(self) -> Finished:
         """Compute what is missing and write the results.
 
-        Raises GridError, SettingError or DataError before anything is computed; KeyboardInterrupt leaves a folder
-        that the same call resumes.
+        Raises GridError, SettingError or DataError before anything is computed, and ResultError when the folder is in
+        use or cannot be written. After that, as after KeyboardInterrupt, the same call goes on where this one ended.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        self.folder.mkdir(parents=True, exist_ok=True)
         with journal.Journal(self.folder / "journal.jsonl") as log:
             self.outcomes = journal.read(self.folder / "journal.jsonl")
+            sweep(self.folder / "pictures")
             searches = self.first_stage()
             self._execute("tuning", searches, log)
             choices = self._choices()
@@ -164,11 +167,23 @@ class Runner:
         missing = self.missing(cells)
         distinct = len({c.key for c in cells})
         self.progress.stage(stage, distinct, distinct - len(missing))
-        if not missing:
-            return
-        with self._engine() as engine:
+        stuck = 0
+        while missing:
+            known = self.computed
+            try:
+                self._solve(missing, log)
+            except Stuck:  # with new workers, what these had not handed in
+                stuck = 1 if self.computed > known else stuck + 1
+                if stuck > 3:
+                    raise ResultError("the workers die again and again, and nothing gets done") from None
+            missing = self.missing(cells)
+
+    def _solve(self, missing: Sequence[Cell], log: journal.Journal) -> None:
+        with _cleared(self._engine()) as engine:
             self._check(engine, missing)
             for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
+                if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
+                    raise ResultError(str(outcome["error_message"]))
                 row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": cell.place}
                 log.append(row)
                 self.outcomes[cell.key] = row
@@ -229,13 +244,21 @@ class Runner:
             [[r["cell_key"], r["phase"], r["solver"], r["setting"], r["image"], r["status"]] for r in finished.rows]
         )
         facts = self.folder / "run.json"
-        if self.computed == 0 and _stamp(facts) == stamp and (self.folder / "results.parquet").is_file():
+        if self.computed == 0 and _stamp(facts) == stamp and self._whole(finished):
             return  # nothing new: leave the files as they are
         results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
         results.write_environments(self.folder / "env.parquet", self._environments())
-        kept.gather(self.folder / "pictures", self.folder / "images", cells)
+        # A worker that was killed may have left a part of what it kept.
+        done = [c for c in cells if self.outcomes[c.key]["status"] == "ok"]
+        kept.gather(self.folder / "pictures", self.folder / "images", done)
         write_text(self.folder / "grid.yaml", self.grid.text)
         write_text(facts, json.dumps(self._facts(finished, started, stamp), indent=1, ensure_ascii=False))
+
+    def _whole(self, finished: Finished) -> bool:
+        """Whether the files of an earlier end are still there."""
+        others = ("env.parquet", "grid.yaml", "images/index.json")
+        table = self.folder / "results.parquet"
+        return results.whole(table, len(finished.rows)) and all((self.folder / n).is_file() for n in others)
 
     def _facts(self, finished: Finished, started: str, stamp: str) -> dict[str, Any]:
         head, dirty = commit()
@@ -277,20 +300,43 @@ def _default_workers(device: str) -> int:
     return 1 if device.startswith("cuda") else usable_cores()
 
 
+@contextmanager
+def _cleared(made: AbstractContextManager[Engine]) -> Iterator[Engine]:
+    """The engine, whose clearing up the second Ctrl-C of an impatient user does not stop."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with made as engine:
+            try:
+                yield engine
+            except KeyboardInterrupt:  # only ever in the main thread, which alone may set handlers
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                raise
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, before)
+        raise
+
+
 def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
     """Submit batches, a few ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
     waiting = deque((batch, 1) for batch in batches(cells, size))
     done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     running: dict[Future[Any], tuple[list[Cell], int]] = {}
+    # Of engines elsewhere nobody knows how long a call may wait.
+    watch = Watch(engine.workers, partial(engine.check, [])) if isinstance(engine, LocalEngine) else None
     while waiting or running:
         while waiting and len(running) < 2 * engine.workers + 2:
             batch, attempt = waiting.popleft()
-            future = engine.solve(batch, run.timeout * len(batch))
+            try:
+                future = engine.solve(batch, run.timeout * len(batch))
+            except RuntimeError as error:  # the process that workers are forked from is gone
+                raise Stuck from error
             running[future] = (batch, attempt)
             future.add_done_callback(done.put)
-        future = done.get()
+        future = watch.next(done, running) if watch else done.get()
         batch, attempt = running.pop(future)
         error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            raise Stuck from error
         if error is None:
             outcomes = future.result()
         else:

@@ -13,9 +13,15 @@ if TYPE_CHECKING:
 def canonical(value: object) -> str:
     """JSON with sorted keys and no blanks: one text for one value. Infinity is spelled Infinity, NaN refused."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    if "NaN" in text:
-        json.dumps(value, allow_nan=False)
+    if "NaN" in text:  # perhaps within a string
+        json.loads(text, parse_constant=_refuse_nan)
     return text
+
+
+def _refuse_nan(constant: str) -> float:
+    if constant == "NaN":
+        raise ValueError("NaN is not JSON, and equals nothing")
+    return float(constant)
 
 
 def digest(value: object) -> str:

@@ -70,7 +70,6 @@ def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         "device": _shared.device,
         "env_id": env_id(_shared.device),
         "started_at": started,
-        "environment": _introduction(),
     }
     try:
         outcomes = _solve(cells)
@@ -78,6 +77,7 @@ def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:
         if len(cells) > 1:
             return [o for cell in cells for o in run([cell])]  # find out whose fault it was
         outcomes = [{"status": _status(error), "error_type": type(error).__name__, "error_message": str(error)[:500]}]
+    context["environment"] = _introduction()  # last: what is thrown away above would take it along
     return [{**context, **o} for o in outcomes]
 
 

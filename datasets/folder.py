@@ -102,7 +102,10 @@ class Folder(Dataset):
 
     @property
     def _root(self) -> Path:
-        return Path(self.path).expanduser()
+        try:
+            return Path(self.path).expanduser()
+        except RuntimeError as e:  # the home of nobody
+            raise DataError(f"folder: {self.path}: {e}") from e
 
     @property
     def _size(self) -> tuple[int, int] | None:
@@ -134,9 +137,14 @@ class Folder(Dataset):
 
     def _searched(self) -> list[str]:
         kinds = ", ".join(EXTENSIONS)
-        if not self._root.is_dir():
-            raise DataError(f"folder: {self._root.absolute()} is not a folder; one with pictures ({kinds}) is needed")
-        names = [p.relative_to(self._root).as_posix() for p in found(self._root)]
+        try:
+            if not self._root.is_dir():
+                raise DataError(f"folder: {self._root} is not a folder; one with pictures ({kinds}) is needed")
+            names = [p.relative_to(self._root).as_posix() for p in found(self._root)]
+        except OSError as e:
+            raise DataError(f"folder: {self._root} cannot be searched ({e.strerror})") from e
+        if odd := [n for n in names if not n.isprintable()]:  # bytes that are no text, or control characters
+            raise DataError(f"folder: the name of {odd[0]!r} in {self._root} is not UTF-8 text; rename it")
         if not names:
             raise DataError(f"folder: no pictures ({kinds}) in {self._root.absolute()} or its subfolders")
         chosen = [n for n in names if self.split in (None, self._hashed_split(n))]
@@ -154,12 +162,15 @@ class Folder(Dataset):
         list_file = Path(str(self.split_file).replace("{split}", self.split or "")).expanduser()
         try:
             lines = [line.strip() for line in list_file.read_text(encoding="utf-8").splitlines()]
-        except (OSError, UnicodeDecodeError) as e:
+        except (OSError, ValueError) as e:  # ValueError: not UTF-8, or a name that no file can have
             raise DataError(f"folder: cannot read the list of pictures {list_file} ({e})") from e
         names = [n for n in lines if n and not n.startswith("#")]
         twice = sorted(n for n, k in Counter(names).items() if k > 1)
         if not names or twice:
             raise DataError(f"folder: {list_file} lists " + (f"twice: {', '.join(twice)}" if twice else "no picture"))
+        for name in names:
+            if not _is_below(name):
+                raise DataError(f"folder: {list_file} lists {name!r}, which does not lie below {self.path}")
         return names
 
     def _report(self, good: list[str], bad: list[str]) -> None:
@@ -172,3 +183,8 @@ class Folder(Dataset):
                 f"(on_bad: skip leaves them out):\n  {listed}"
             )
         warnings.warn(f"folder: {len(bad)} unusable pictures in {self._root} were skipped:\n  {listed}", stacklevel=3)
+
+
+def _is_below(name: str) -> bool:
+    """Whether a listed name stays in the folder: a list may come from somebody else."""
+    return name.isprintable() and not Path(name).is_absolute() and ".." not in Path(name).parts

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,10 +13,10 @@ import numpy as np
 
 from bench import Exposed, Operator, PsfError
 from bench.errors import did_you_mean
-from bench.psf import centred, odd, require, require_exposure
+from bench.psf import LARGEST, centred, odd, require, require_exposure
 
-#: a larger kernel is more likely a picture that was taken for one
-LARGEST = 1025
+#: values of an array that are read to find a kernel in it; more is not a stack of kernels
+MOST_VALUES = 64_000_000
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class File(Operator):
         """sha256 of the file. Raises PsfError if it cannot be read."""
         try:
             return hashlib.sha256(Path(self.path).read_bytes()).hexdigest()
-        except OSError as error:
-            raise PsfError(f"{self.path}: {error.strerror}") from error
+        except (OSError, ValueError) as error:  # ValueError: a NUL in the path
+            raise PsfError(f"{self.path!r} cannot be read: {error}") from error
 
     def psf(self, rng: np.random.Generator) -> Exposed:  # noqa: ARG002  the kernel is not random
         """The kernel; the note records the sum it had. Raises PsfError for a file that cannot be a PSF."""
@@ -64,7 +65,7 @@ def _read(path: Path, key: str | None, index: int) -> np.ndarray:
     if read is None:
         kind = path.suffix or "a file without suffix"
         raise PsfError(f"{path}: cannot read a PSF from {kind!r}. Allowed: {', '.join(READERS)}.")
-    if not path.is_file():
+    if not _is_file(path):
         raise PsfError(f"{path}: no such file (paths are relative to {Path.cwd()})")
     try:
         kernels = read(path, key)
@@ -75,6 +76,13 @@ def _read(path: Path, key: str | None, index: int) -> np.ndarray:
     if index >= len(kernels):
         raise PsfError(f"{path}: index is {index}, the file holds {len(kernels)} kernel(s), counted from 0")
     return _checked(np.asarray(kernels[index]), f"{path}, kernel {index}")
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except (OSError, ValueError):  # too long, or with a NUL in it
+        return False
 
 
 def _checked(psf: np.ndarray, name: str) -> np.ndarray:
@@ -100,6 +108,9 @@ def _from_picture(path: Path, key: str | None) -> list[np.ndarray]:  # noqa: ARG
     from PIL import Image
 
     with Image.open(path) as picture:
+        if picture.format == "PNG" and max(picture.size) <= LARGEST:
+            picture.verify()  # of its checksums; decoding does not look at them
+    with Image.open(path) as picture:
         if max(picture.size) > LARGEST:  # before anything is decoded
             raise PsfError(f"{path}: is {picture.height} x {picture.width} px; at most {LARGEST} px a side are read")
         if picture.mode in ("1", "L", "F") or picture.mode.startswith("I"):
@@ -111,23 +122,37 @@ def _from_picture(path: Path, key: str | None) -> list[np.ndarray]:  # noqa: ARG
 
 
 def _from_npy(path: Path, key: str | None) -> list[np.ndarray]:  # noqa: ARG001  an npy file has no variables
-    array = np.load(path, allow_pickle=False)
+    array = np.lib.format.open_memmap(path, mode="r")  # of arrays alone: neither objects nor archives
+    _check_size(path, array.shape)
     return list(array) if array.ndim == 3 else [array]
 
 
 def _from_mat(path: Path, key: str | None) -> list[np.ndarray]:
     import h5py
-    from scipy.io import loadmat
+    from scipy.io import loadmat, whosmat
 
     if h5py.is_hdf5(path):  # MATLAB v7.3 and later; stored transposed, cells as references
         with h5py.File(path) as file:
             data: Any = file[_variable(path, key, [str(k) for k in file if isinstance(file[k], h5py.Dataset)])]
+            _check_size(path, data.shape)
             if data.dtype == h5py.ref_dtype:
-                return [np.asarray(file[reference]).T for reference in data[()].ravel()]
+                cells: list[Any] = [file[reference] for reference in data[()].ravel()]
+                for cell in cells:
+                    _check_size(path, cell.shape)
+                return [np.asarray(cell).T for cell in cells]
             return _slices(data[()].T)
-    found = loadmat(path)
-    array = found[_variable(path, key, [k for k in found if not k.startswith("__")])]
+    shapes = {name: shape for name, shape, _ in whosmat(path)}
+    name = _variable(path, key, list(shapes))
+    _check_size(path, shapes[name])
+    array = loadmat(path, variable_names=[name])[name]
     return list(array.ravel(order="F")) if array.dtype == object else _slices(array)
+
+
+def _check_size(path: Path, shape: tuple[int, ...]) -> None:
+    """Raise PsfError for an array that holds no kernels, before it is read."""
+    if math.prod(shape) > MOST_VALUES:
+        size = " x ".join(map(str, shape))
+        raise PsfError(f"{path}: holds an array of {size} values; at most {MOST_VALUES:,} are read for a PSF")
 
 
 def _slices(array: np.ndarray) -> list[np.ndarray]:

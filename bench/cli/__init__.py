@@ -1,5 +1,5 @@
 """The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``,
-``train``, ``verify``, ``check``, ``baseline``.
+``train``, ``verify``, ``check``, ``baseline``, ``merge``.
 
 Tables and JSON go to standard output, progress and messages to standard error. Exit codes: 0 ok, 1 regression,
 2 usage, 3 not comparable, 4 some cells failed, 130 interrupted.
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import baseline, check, deblur, degrade, listing, new, report, run, show, train, verify
+from bench.cli import baseline, check, deblur, degrade, listing, merge, new, report, run, show, train, verify
 from bench.errors import BenchError, ResultError
 
 app = typer.Typer(
@@ -26,6 +26,7 @@ app = typer.Typer(
 )
 app.command("run")(run.command)
 app.command("report")(report.command)
+app.command("merge")(merge.command)
 app.command("deblur")(deblur.command)
 app.command("degrade")(degrade.command)
 app.command("list")(listing.command)
@@ -64,6 +65,9 @@ def main() -> None:
         sys.exit(2)
     except BrokenPipeError:
         sys.exit(0)  # the reader of our output has seen enough
+    except (OSError, MemoryError) as error:  # a full disk, a folder that may not be written, an image of a terabyte
+        typer.echo(f"error: {error or type(error).__name__}", err=True)
+        sys.exit(2)
     except KeyboardInterrupt:
         typer.echo("interrupted", err=True)
         sys.exit(130)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -58,6 +59,7 @@ def _run(runner: Runner) -> Finished:
     try:
         return runner.run()
     except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C would end this with a signal, not with 130
         done = f"interrupted: {runner.computed} cells done; the same command goes on from there"
         typer.echo(done, err=True)
         raise typer.Exit(130) from None

@@ -82,11 +82,21 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-    except (OSError, SafetensorError) as error:
+    except (OSError, ValueError, SafetensorError) as error:  # ValueError: a header that is not UTF-8
         raise WeightsError(f"{path} cannot be read as weights: {error}") from error
     if metadata.get("format") not in FORMATS.values():
         raise WeightsError(f"{path} does not hold weights of this project ({', '.join(FORMATS.values())})")
-    return tensors, json.loads(metadata["card"])
+    return tensors, _object(metadata.get("card", ""), path)
+
+
+def _object(text: str, path: Path) -> dict[str, Any]:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path}: its card cannot be read: {error}") from error
+    if not isinstance(found, dict):
+        raise WeightsError(f"{path}: its card is no mapping")
+    return found
 
 
 def read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -96,7 +106,7 @@ def read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, An
         raise WeightsError(f"{path} holds the weights of a {found}, not of a {kind}")
     beside = path.with_suffix(".json")
     if beside.is_file():
-        said = json.loads(beside.read_text(encoding="utf-8")).get("sha256")
+        said = _object(beside.read_text(encoding="utf-8", errors="replace"), beside).get("sha256")
         if said != sha256(path):
             raise WeightsError(f"{path} is not the file that {beside.name} describes (its sha256 differs)")
     return tensors, card

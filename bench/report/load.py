@@ -174,17 +174,25 @@ def _pictures(folder: Path, labels: dict[str, str]) -> list[Pictures]:
     if not index.is_file():
         return []
     found = []
-    for entry in json.loads(index.read_text(encoding="utf-8")):
-        path = index.parent / Path(entry["file"]).name
-        if path.is_file():
-            found.append(Pictures(entry["setting"], entry["image"], entry["psf_index"], entry["rep"], path, labels))
+    try:
+        for entry in json.loads(index.read_text(encoding="utf-8")):
+            path = index.parent / Path(entry["file"]).name
+            if path.is_file():
+                place = entry["setting"], entry["image"], entry["psf_index"], entry["rep"]
+                found.append(Pictures(*place, path, labels))
+    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
+        raise ResultError(f"{index} cannot be read: {error}; the same bench run writes it again") from error
     return found
 
 
 def _environments(run_dirs: Sequence[Path]) -> list[dict[str, Any]]:
     """The rows of each folder's env.parquet, where there is one."""
+    import pyarrow as pa
     from pyarrow import parquet
 
     files = [folder / "env.parquet" for folder in run_dirs]
-    rows = [row for f in files if f.is_file() for row in parquet.read_table(f).to_pylist()]
-    return list({row["env_id"]: row for row in rows}.values())
+    try:
+        rows = [row for f in files if f.is_file() for row in parquet.read_table(f).to_pylist()]
+        return list({row["env_id"]: row for row in rows}.values())
+    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
+        raise ResultError(f"env.parquet of a run cannot be read: {error}") from error

@@ -112,21 +112,29 @@ def _posterior(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
     return out
 
 
+def _stored(path: Path) -> dict[str, np.ndarray]:
+    """The arrays of a file. Raises ResultError when it is damaged; its checksums are looked at."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+            return {str(name): to_float(stored[name]) for name in stored.files}
+    except Exception as error:  # zipfile and its decompressors have many ways to say that a file is broken
+        raise ResultError(f"{path} cannot be read as pictures: {error}") from error
+
+
 def _arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """What all solvers of a cell share, and by reported label what each of them left: solver, samples, std."""
     common: dict[str, np.ndarray] = {}
     kept: dict[str, dict[str, np.ndarray]] = {}
     for file in files:
-        with np.load(file.path, allow_pickle=False) as stored:
-            missing = {"truth", "y", "psf"} - set(stored.files)
-            if missing:
-                raise ResultError(f"{file.path} lacks the arrays {', '.join(sorted(missing))}")
-            for name in map(str, stored.files):
-                kind, colon, label = name.partition(":")
-                array = to_float(stored[name])
-                if colon:
-                    kept.setdefault(file.labels.get(label, label), {})[kind] = array
-                else:
-                    common[kind] = array
+        stored = _stored(file.path)
+        missing = {"truth", "y", "psf"} - set(stored)
+        if missing:
+            raise ResultError(f"{file.path} lacks the arrays {', '.join(sorted(missing))}")
+        for name, array in stored.items():
+            kind, colon, label = name.partition(":")
+            if colon:
+                kept.setdefault(file.labels.get(label, label), {})[kind] = array
+            else:
+                common[kind] = array
     common["psf"] = common["psf"].reshape(common["psf"].shape[-2:])
     return common, kept
