@@ -24,7 +24,10 @@ def command(
         Path | None, typer.Option(help="Write the best weights there in half precision, with a card.")
     ] = None,
 ) -> None:
-    """Train a diffusion prior from a recipe; interrupted at any moment, --resume goes on bit-exactly (on a CPU)."""
+    """Train a prior, a conditional model or a restorer from a recipe.
+
+    Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
+    """
     from bench.plugins import folder
     from bench.train import export_calibrated, run
 
