@@ -307,6 +307,6 @@ def test_a_damaged_baseline_or_run_is_refused_and_never_a_verdict(tmp_path: Path
 
 def test_a_baseline_with_an_unknown_metric_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     baselines.write(tmp_path / "base.parquet", record([row("1", 30.0)]))
-    monkeypatch.delitem(METRICS, "psnr")
+    monkeypatch.setattr(baselines, "METRICS", {k: v for k, v in METRICS.items() if k != "psnr"})
     with pytest.raises(ResultError, match="does not know: psnr"):
         baselines.read(tmp_path / "base.parquet")

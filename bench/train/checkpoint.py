@@ -12,6 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.atomic import replacing
+from bench.errors import ResultError
 from bench.train.errors import TrainingError
 
 FORMAT = "deblur-bench checkpoint 1"
@@ -22,8 +23,8 @@ def write_atomically(path: Path, data: bytes) -> None:
     try:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
-    except OSError as error:
-        raise TrainingError(f"cannot write {path} ({error.strerror}): the previous one, if any, is kept") from error
+    except ResultError as error:
+        raise TrainingError(f"{error}: the previous one, if any, is kept") from error
 
 
 def write(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
