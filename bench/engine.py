@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from multiprocessing import get_context
 from types import TracebackType
 from typing import Any, Protocol
@@ -16,23 +15,11 @@ from typing import Any, Protocol
 from pebble import ProcessExpired, ProcessPool
 
 from bench.cells import Cell, Ref
+from bench.shared import Shared
 
 
-@dataclass(frozen=True)
-class Shared:
-    """What every worker is told once.
-
-    Attributes:
-        device: a torch device.
-        threads: of torch within a worker.
-        memory: limit on a worker's data in bytes, or None.
-        pictures: folder for the estimates that are kept, or None.
-    """
-
-    device: str = "cpu"
-    threads: int = 1
-    memory: int | None = None
-    pictures: str | None = None
+class Lost(Exception):  # noqa: N818  not an error of ours
+    """A worker elsewhere is gone, and with it the reason."""
 
 
 class Engine(Protocol):
@@ -71,6 +58,11 @@ class LocalEngine:
         """Build the solvers in a worker."""
         return self._pool.schedule(_check, args=[solvers])
 
+    def stop(self) -> None:
+        """End the workers, whatever they are doing."""
+        self._pool.stop()
+        self._pool.join()
+
     def __enter__(self) -> LocalEngine:
         return self
 
@@ -79,9 +71,9 @@ class LocalEngine:
     ) -> None:
         if kind is None:
             self._pool.close()
+            self._pool.join()
         else:
-            self._pool.stop()
-        self._pool.join()
+            self.stop()
 
 
 # bench.worker imports torch: only worker processes do so.
@@ -119,6 +111,8 @@ def failure(error: BaseException, timeout: float) -> dict[str, Any]:
             "error_type": "ProcessExpired",
             "error_message": f"its worker died: {text}{hint}",
         }
+    if isinstance(error, Lost):
+        return {"status": "crashed", "error_type": "Lost", "error_message": str(error)[:500]}
     return {"status": "error", "error_type": type(error).__name__, "error_message": str(error)[:500]}
 
 

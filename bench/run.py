@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import BrokenExecutor, Future
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -18,14 +18,16 @@ from typing import Any, Protocol
 from bench import journal, kept, results
 from bench.atomic import sweep, write_text
 from bench.cells import Cell
-from bench.engine import Engine, LocalEngine, Shared, batches, failure, usable_cores
+from bench.engine import Engine, LocalEngine, batches, failure, usable_cores
 from bench.environment import commit
 from bench.errors import GridError, ResultError, SettingError
 from bench.expressions import Expression
 from bench.grid import Grid
 from bench.index import ImageIndex
+from bench.outcomes import Outcomes
 from bench.plan import Planner
 from bench.seeds import digest
+from bench.shared import Shared
 from bench.tune import Choice, best_of, choose, groups_of
 from bench.watch import Stuck, Watch
 
@@ -80,7 +82,7 @@ class Runner:
         grid: what to run.
         options: where and how.
         progress: hears about every cell.
-        engine: makes the engine (a context manager); the local one by default.
+        engine: makes the engine (a context manager) from what its workers are told; the local one by default.
     """
 
     def __init__(
@@ -88,14 +90,14 @@ class Runner:
         grid: Grid,
         options: Options,
         progress: Progress,
-        engine: Callable[[], AbstractContextManager[Engine]] | None = None,
+        engine: Callable[[Shared], AbstractContextManager[Engine]] | None = None,
     ):
         self.grid, self.options, self.progress = grid, options, progress
         self.folder = options.out
         self._engine = engine or self._local
         self._index = ImageIndex(self.folder / "images.json")
         self.planner = Planner(grid, self._index, options.only, options.limit)
-        self.outcomes = journal.read(self.folder / "journal.jsonl")
+        self.outcomes = Outcomes(self.folder / "journal.jsonl")
         self._forgiven: set[str] = set()
         self.computed = 0
 
@@ -105,9 +107,8 @@ class Runner:
         """The cells that have no outcome yet (or only a failed one, with ``retry_failed``), each key once."""
         found: dict[str, Cell] = {}
         for cell in cells:
-            known = self.outcomes.get(cell.key)
             again = self.options.retry_failed and cell.key not in self._forgiven
-            if known is None or (again and known["status"] != "ok"):
+            if cell.key not in self.outcomes or (again and self.outcomes[cell.key]["status"] != "ok"):
                 found.setdefault(cell.key, cell)
         return list(found.values())
 
@@ -144,7 +145,7 @@ class Runner:
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
         with journal.Journal(self.folder / "journal.jsonl") as log:
-            self.outcomes = journal.read(self.folder / "journal.jsonl")
+            self.outcomes.refresh()
             sweep(self.folder / "pictures")
             searches = self.first_stage()
             self._execute("tuning", searches, log)
@@ -179,17 +180,24 @@ class Runner:
             missing = self.missing(cells)
 
     def _solve(self, missing: Sequence[Cell], log: journal.Journal) -> None:
-        with _cleared(self._engine()) as engine:
+        with _cleared(self._engine(self._shared())) as engine:
             self._check(engine, missing)
             for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
                 if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
                     raise ResultError(str(outcome["error_message"]))
                 row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": cell.place}
                 log.append(row)
-                self.outcomes[cell.key] = row
+                self.outcomes.refresh()
                 self._forgiven.add(cell.key)
                 self.computed += 1
                 self.progress.cell(cell, row)
+
+    def probe(self, cells: Sequence[Cell]) -> list[Outcome]:
+        """Outcomes of cells that are solved to see how long they take, one by one, and then forgotten."""
+        shared = replace(self._shared(), pictures=None)
+        with _cleared(LocalEngine(1, shared)) as engine:
+            calls = [engine.solve([c], self.grid.run.timeout) for c in cells]
+            return [_answer(call, self.grid.run.timeout) for call in calls]
 
     def _check(self, engine: Engine, cells: Sequence[Cell]) -> None:
         solvers = {digest([c.solver.name, c.solver.path, c.solver.settings]): c.solver for c in cells}
@@ -198,12 +206,18 @@ class Runner:
         except SettingError as error:
             raise GridError(str(error)) from error
 
-    def _local(self) -> LocalEngine:
-        run, device = self.grid.run, self.device
-        workers = self.options.workers or (run.workers if run.workers != "auto" else _default_workers(device))
-        memory = int(run.memory_gb * 2**30) if run.memory_gb else None
-        shared = Shared(device, self.grid.protocol.threads, memory, str(self.folder / "pictures"))
-        return LocalEngine(workers, shared)
+    def _shared(self) -> Shared:
+        memory = int(self.grid.run.memory_gb * 2**30) if self.grid.run.memory_gb else None
+        return Shared(self.device, self.grid.protocol.threads, memory, str(self.folder / "pictures"))
+
+    def _local(self, shared: Shared) -> LocalEngine:
+        return LocalEngine(self.workers, shared)
+
+    @property
+    def workers(self) -> int:
+        """How many local workers there are."""
+        wanted = self.options.workers or self.grid.run.workers
+        return wanted if wanted != "auto" else _default_workers(self.device)
 
     @property
     def device(self) -> str:
@@ -247,7 +261,7 @@ class Runner:
         if self.computed == 0 and _stamp(facts) == stamp and self._whole(finished):
             return  # nothing new: leave the files as they are
         results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
-        results.write_environments(self.folder / "env.parquet", self._environments())
+        results.write_environments(self.folder / "env.parquet", self.outcomes.environments)
         # A worker that was killed may have left a part of what it kept.
         done = [c for c in cells if self.outcomes[c.key]["status"] == "ok"]
         kept.gather(self.folder / "pictures", self.folder / "images", done)
@@ -275,7 +289,7 @@ class Runner:
             "metrics": list(self.grid.metrics),
             "commit": head,
             "dirty": dirty,
-            "environment": self._environments().get(next(iter(ids), ""), {}),
+            "environment": self.outcomes.environments.get(next(iter(ids), ""), {}),
             "environments": len(ids),
             "started_at": started,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -285,8 +299,10 @@ class Runner:
             "stamp": stamp,
         }
 
-    def _environments(self) -> dict[str, dict[str, str]]:
-        return {o["env_id"]: o["environment"] for o in self.outcomes.values() if o.get("environment")}
+
+def _answer(call: Future[Any], timeout: float) -> Outcome:
+    error = call.exception()
+    return failure(error, timeout) if error else call.result()[0]
 
 
 def _stamp(facts: Path) -> str | None:
@@ -337,6 +353,8 @@ def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterab
         error = future.exception()
         if isinstance(error, BrokenExecutor):
             raise Stuck from error
+        if isinstance(error, ResultError):  # of the place where cells are solved, not of a cell
+            raise error
         if error is None:
             outcomes = future.result()
         else:

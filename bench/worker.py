@@ -21,11 +21,11 @@ from bench import exposure, metrics
 from bench.assemble import assemble
 from bench.cells import Cell, Ref, Shot
 from bench.contracts import Cost, Problem, Solver
-from bench.engine import Shared
 from bench.environment import env_id, environment, peak_mb, reset_peak
 from bench.errors import SolverError
 from bench.kept import keep_picture
 from bench.measure import Measurement, array_sha
+from bench.shared import Shared
 
 if TYPE_CHECKING:
     from bench.diffusion.denoiser import Denoiser

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,6 +22,12 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Say what would be computed and why; compute nothing.")
     ] = False,
+    probe: Annotated[
+        bool, typer.Option("--probe", help="With --dry-run: solve one cell of each solver of unknown speed.")
+    ] = False,
+    price: Annotated[
+        float | None, typer.Option(min=0, help="With --dry-run: what a worker costs per hour, in your currency.")
+    ] = None,
     only: Annotated[str | None, typer.Option(help="Run only cells for which this holds: \"solver == 'tv'\".")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Use at most so many images per dataset.")] = None,
     retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Run failed cells again.")] = False,
@@ -31,6 +38,9 @@ def command(
         int | None, typer.Option(min=1, help="Cells per call of a solver (default: 1, 16 on a GPU).")
     ] = None,
     device: Annotated[str | None, typer.Option(help="A torch device such as cpu or cuda:0.")] = None,
+    executor: Annotated[
+        str, typer.Option(help="Where cells are solved: local, or parsl:SITE.py (docs/cluster.md).")
+    ] = "local",
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a grid: tune on its validation images, solve its test cells, write runs/NAME/results.parquet.
@@ -39,18 +49,23 @@ def command(
     """
     from bench import grid as grids
     from bench.cli.progress import progress_bar
+    from bench.executors import site as sites
     from bench.expressions import Expression
     from bench.run import Options, Runner
 
     path = grids.find(grid)
     parsed = grids.read(path)
     folder = out or Path("runs") / parsed.name
+    site = sites.find(executor)
+    if site and not device and parsed.run.device == "auto":
+        device = site.device
     options = Options(folder, Expression(only) if only else None, limit, retry_failed, workers, device, batch)
-    with progress_bar() as progress:
-        runner = Runner(parsed, options, progress)
+    with progress_bar() as progress, ExitStack() as stack:
+        opened = stack.enter_context(site.opened(folder / "parsl")) if site and not dry_run else None
+        runner = Runner(parsed, options, progress, opened.engine if opened else None)
         finished = None if dry_run else _run(runner)
     if finished is None:
-        _plan(runner, as_json)
+        _plan(runner, probe, site.workers if site else runner.workers, price, as_json)
     else:
         _finish(finished, parsed, as_json)
 
@@ -65,11 +80,11 @@ def _run(runner: Runner) -> Finished:
         raise typer.Exit(130) from None
 
 
-def _plan(runner: Runner, as_json: bool) -> None:
+def _plan(runner: Runner, probe: bool, workers: int, price: float | None, as_json: bool) -> None:
     from bench.forecast import forecast, table
 
-    rows = forecast(runner)
-    typer.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else table(rows))
+    rows = forecast(runner, probe)
+    typer.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else table(rows, workers, price))
 
 
 def _finish(finished: Finished, grid: Grid, as_json: bool) -> None:

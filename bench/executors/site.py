@@ -1,0 +1,122 @@
+"""A site file: Python that says where workers come from, as ``config = parsl.Config(...)``."""
+
+from __future__ import annotations
+
+import math
+import runpy
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bench.errors import SettingError
+from bench.shared import Shared
+
+if TYPE_CHECKING:
+    from parsl import Config
+    from parsl.executors import HighThroughputExecutor
+
+    from bench.executors.parsl_engine import ParslEngine
+
+#: workers per node when a site file leaves their number to the node
+USUAL_NODE = 32
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where cells are solved.
+
+    Attributes:
+        name: the file, for messages.
+        executors: the HighThroughputExecutors of the configuration.
+    """
+
+    name: str
+    config: Config
+    executors: tuple[HighThroughputExecutor, ...]
+
+    @property
+    def workers(self) -> int:
+        """How many workers there are when every block is up."""
+        return max(1, sum(_workers(e) for e in self.executors))
+
+    @property
+    def device(self) -> str:
+        """The torch device of the workers: each sees one accelerator if the site pins them, and calls it ``cuda``."""
+        return "cuda" if all(e.available_accelerators for e in self.executors) else "cpu"
+
+    @contextmanager
+    def opened(self, folder: Path) -> Iterator[OpenSite]:
+        """Start the site; its logs go to ``folder``. On leaving, blocks are given back."""
+        from parsl.dataflow.dflow import DataFlowKernel
+
+        if self.config.run_dir == "runinfo":  # the default, in the working directory
+            self.config.run_dir = str(folder)
+        kernel = DataFlowKernel(self.config)
+        try:
+            yield OpenSite(self, kernel)
+        finally:
+            kernel.cleanup()
+
+
+class OpenSite:
+    """A started site, which lends itself to every stage of a run.
+
+    Args:
+        site: which.
+        kernel: Parsl's DataFlowKernel.
+    """
+
+    def __init__(self, site: Site, kernel: object):
+        self.site, self._kernel = site, kernel
+
+    @contextmanager
+    def engine(self, shared: Shared) -> Iterator[ParslEngine]:
+        """The site as an engine: what ``bench.run.Runner`` takes."""
+        from bench.executors.parsl_engine import ParslEngine
+
+        yield ParslEngine(self.site, self._kernel, shared)
+
+
+def find(executor: str) -> Site | None:
+    """What ``--executor`` means: None for ``local``. Raises SettingError; running the file may raise anything."""
+    if executor == "local":
+        return None
+    kind, _, file = executor.partition(":")
+    if kind != "parsl" or not file:
+        raise SettingError(f"--executor {executor!r} is unknown. Allowed: local, parsl:SITE.py")
+    return read(Path(file))
+
+
+def read(file: Path) -> Site:
+    """Run a site file. Raises SettingError when there is none, or none that says ``config = parsl.Config(...)``."""
+    try:
+        from parsl import Config
+        from parsl.executors import HighThroughputExecutor
+    except ImportError as error:
+        raise SettingError("--executor parsl:... needs Parsl: pip install 'deblur-bench[cluster]'") from error
+    if not file.is_file():
+        raise SettingError(f"--executor: there is no site file {file}")
+    config = runpy.run_path(str(file)).get("config")
+    if not isinstance(config, Config):
+        raise SettingError(f"{file} must say config = parsl.Config(...), it has {type(config).__name__}")
+    executors = tuple(e for e in config.executors if isinstance(e, HighThroughputExecutor))
+    if not executors or len(executors) < len(config.executors):
+        raise SettingError(f"{file}: every executor must be a HighThroughputExecutor, whose workers are processes")
+    if config.retries:
+        raise SettingError(f"{file}: leave retries at 0; the grid's run.retries counts the attempts of a cell")
+    for executor in executors:
+        if executor.interchange_launch_cmd == ["interchange.py"]:
+            executor.interchange_launch_cmd = [sys.executable, "-m", "bench.executors.interchange"]
+    return Site(str(file), config, executors)
+
+
+def _workers(executor: HighThroughputExecutor) -> int:
+    most = executor.max_workers_per_node
+    per_node = USUAL_NODE if math.isinf(most) else int(most)
+    if executor.available_accelerators:
+        per_node = min(per_node, len(executor.available_accelerators))
+    provider = executor.provider
+    return per_node * getattr(provider, "nodes_per_block", 1) * getattr(provider, "max_blocks", 1)
