@@ -33,6 +33,7 @@ Write = Callable[..., Path]
 Run = Callable[..., Finished]
 
 SITE = Path(__file__).parents[1] / "sites" / "local_two_blocks.py"
+pytestmark = pytest.mark.skipif(not SITE.is_file(), reason="there are no sites beside the tests")
 EXACT = ("phase", "solver", "setting", "image", "candidate", "cell_key", "status", "m_psnr", "in_psnr", "y_sha")
 
 
@@ -259,7 +260,9 @@ def test_a_cell_that_takes_its_worker_down_is_recorded_after_its_retries_and_the
 def test_killed_workers_lost_blocks_and_a_killed_run_lose_and_repeat_nothing(
     write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:
-    path = write_grid("@slow_copy.py: {seconds: 0.7, factor: [0.8, 0.9, 1.0]}", "@dice.py", run="retries: 3")
+    path = write_grid(
+        "@slow_copy.py: {seconds: 0.7, factor: [0.7, 0.8, 0.9, 1.0, 1.1]}", "@dice.py", run="retries: 3"
+    )
     run_grid(path, "whole", workers=2)
     out = tmp_path / "site"
 
@@ -267,24 +270,23 @@ def test_killed_workers_lost_blocks_and_a_killed_run_lose_and_repeat_nothing(
     wait_for_lines(out, 2)
     workers = [w for m in managers(out) for w in children(m) if "spawn_main" in processes().get(w, (0, ""))[1]]
     kill(workers[0])  # in mid-cell: every worker solves all the time
-    wait_for_lines(out, 6)
+    wait_until(lambda: any(o["attempt"] > 1 for o in journal.read(out / "journal.jsonl").values()), "not tried again")
     block = managers(out)[0]
     kill(block, *descendants(block))
-    wait_for_lines(out, 12)
+    wait_for_lines(out, len(journal.read(out / "journal.jsonl")) + 4)
     run.kill()
     run.wait()
     wait_until(lambda: not managers(out), "the workers of a killed run go on", 60)
 
     before = journal.read(out / "journal.jsonl")
-    assert 12 <= len(before) < 32
-    assert any(o["attempt"] > 1 for o in before.values())  # that of the worker which was killed
+    assert len(before) < 48
     run = start(path, out)
     assert run.wait(timeout=300) == 0
     assert exact(out) == exact(tmp_path / "whole")
     keys = [r["cell_key"] for r in results.read(out / "results.parquet")]
-    assert len(keys) == len(set(keys)) == 32
+    assert len(keys) == len(set(keys)) == 48
     lines = (out / "journal.jsonl").read_text().splitlines()
-    assert len(lines) == 32  # no cell was written twice
+    assert len(lines) == 48  # no cell was written twice
 
 
 @pytest.mark.slow
