@@ -41,11 +41,12 @@ def _outcomes(path: Path) -> Iterator[dict[str, Any]]:
         return
     with path.open("rb") as f:
         for line in f:
-            if (outcome := _parse(line)) is not None:
+            if (outcome := parse(line)) is not None:
                 yield outcome
 
 
-def _parse(line: bytes) -> dict[str, Any] | None:
+def parse(line: bytes) -> dict[str, Any] | None:
+    """The outcome in a line; None when the line is torn, damaged or not of this kind."""
     try:
         crc, outcome = json.loads(line)
         sound = crc == _crc(canonical(outcome)) and fits(outcome)

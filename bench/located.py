@@ -10,8 +10,7 @@ from typing import Any
 import yaml
 
 from bench.errors import GridError
-
-Path_ = tuple[str | int, ...]
+from bench.limits import Path_
 
 #: Nodes that a grid may hold once its aliases are expanded: more is a mistake, or an attack.
 MAX_NODES = 100_000

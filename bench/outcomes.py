@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from bench.errors import ResultError
-from bench.journal import _parse as parse
+from bench.journal import parse
 
 
 class Outcomes(Mapping[str, dict[str, Any]]):

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
@@ -50,5 +49,4 @@ class ConditionalDM(Solver):
             raise SettingError(f"conditional_dm: weights {self.weights!r} model a residual: use conditional_residual")
         eta = 1.0 if self.sampler == "ddpm" else 0.0
         plan = Plan(self.steps, eta, self.spacing, self.patch, self.overlap, self.batch, self.join)
-        sampler = Sampler(problem, model, plan)
-        return torch.stack([sampler.draw() for _ in range(self.average)]).mean(0)
+        return Sampler(problem, model, plan).mean(self.average)

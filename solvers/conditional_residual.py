@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
@@ -52,5 +51,4 @@ class ConditionalResidual(Solver):
             )
         eta = 1.0 if self.sampler == "ddpm" else 0.0
         plan = Plan(self.steps, eta, self.spacing, self.patch, self.overlap, self.batch, self.join)
-        sampler = Sampler(problem, model, plan)
-        return torch.stack([sampler.draw() for _ in range(self.average)]).mean(0)
+        return Sampler(problem, model, plan).mean(self.average)

@@ -30,6 +30,7 @@ from tests.restoration import CONDITIONAL, INFORMED, RESIDUAL, SWINIR, UNET, wri
 from tests.training import write_images
 
 CPU = torch.device("cpu")
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 KINDS: dict[str, dict[str, Any]] = {
     "convir": {"loss": {"name": "multiscale", "gradient_penalty": 0.1}},
@@ -38,15 +39,6 @@ KINDS: dict[str, dict[str, Any]] = {
     "informed": {"kind": "conditional", "network": INFORMED.model_dump(mode="json")},
     "residual": {"kind": "conditional", "network": RESIDUAL.model_dump(mode="json")},
 }
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Sums in a fixed order, and no waiting for busy cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

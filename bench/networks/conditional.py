@@ -14,6 +14,7 @@ from bench.networks.fold import fold, refuse_sides, unfold
 from bench.networks.prior import Prediction, Prior
 from bench.networks.restorer import Restorer
 from bench.networks.restorer import build as build_restorer
+from bench.networks.unet import check_levels
 
 
 class ConditionalConfig(BaseModel):
@@ -52,10 +53,7 @@ class ConditionalConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> ConditionalConfig:
-        if len(self.attention) != len(self.channels):
-            raise ValueError(f"attention needs one entry per level: {len(self.channels)}, not {len(self.attention)}")
-        if any(c % self.groups for c in self.channels):
-            raise ValueError(f"every entry of channels must be a multiple of groups = {self.groups}")
+        check_levels(self.channels, self.attention, self.groups)
         if self.predictor is not None and self.predictor.image_channels != self.image_channels:
             raise ValueError("the predictor must have the image_channels of the network")
         if self.predictor is not None and self.predictor.informed != self.informed:

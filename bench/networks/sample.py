@@ -81,6 +81,10 @@ class Sampler:
         x = self.tiles.join(torch.cat([condition.decode(part) for condition, part in parts]))
         return ((x + 1) / 2).reshape(self.problem.y.shape)
 
+    def mean(self, count: int) -> Tensor:
+        """The mean of ``count`` samples."""
+        return torch.stack([self.draw() for _ in range(count)]).mean(0)
+
     def _u0(self, u: Tensor, now: Level) -> Tensor:
         """E[u_0 | u_t, y] of all patches."""
         given = iter(self.conditions)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import torch
@@ -38,16 +39,21 @@ class UNetConfig(BaseModel):
 
     @model_validator(mode="after")
     def _fits(self) -> UNetConfig:
-        if len(self.attention) != len(self.channels):
-            raise ValueError(f"attention needs one entry per level: {len(self.channels)}, not {len(self.attention)}")
-        if any(c % self.groups for c in self.channels):
-            raise ValueError(f"every entry of channels must be a multiple of groups = {self.groups}")
+        check_levels(self.channels, self.attention, self.groups)
         return self
 
     @property
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
         return self.space_to_depth * 2 ** (len(self.channels) - 1)
+
+
+def check_levels(channels: Sequence[int], attention: Sequence[bool], groups: int) -> None:
+    """Raise ValueError unless every level is told of attention and has whole groups of channels."""
+    if len(attention) != len(channels):
+        raise ValueError(f"attention needs one entry per level: {len(channels)}, not {len(attention)}")
+    if any(c % groups for c in channels):
+        raise ValueError(f"every entry of channels must be a multiple of groups = {groups}")
 
 
 class UNet(nn.Module):
