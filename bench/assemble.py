@@ -43,9 +43,11 @@ def assemble(
         return torch.as_tensor(np.asarray(arrays), dtype=dtype, device=device).clone()
 
     y = stacked([m.y for m in measurements])
+    bursts = [m.burst for m in measurements if m.burst is not None]
+    burst = stacked(bursts) if bursts else None
     cost = Cost()
     if blind:
-        return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost)
+        return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost, burst=burst)
     psf = stacked([m.psf for m in measurements] if told_psf is None else told_psf)[:, None]
     gain = stacked([m.level.gain * sigma_factor**2 for m in measurements])
     sigma = stacked([m.level.sigma * sigma_factor for m in measurements])
@@ -57,4 +59,5 @@ def assemble(
         rng=tuple(rngs),
         cost=cost,
         prior=None if prior is None else prior(cost),
+        burst=burst,
     )

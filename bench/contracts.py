@@ -46,11 +46,14 @@ class Image:
         id: name, unique within its dataset and split.
         scene: float64 array (C, H + 2 margin, W + 2 margin) in [0, 1], C = 1 or 3.
         margin: pixels around the field of view that a ``valid`` blur may draw from.
+        burst: neighbouring frames of one sequence, (N, C, H + 2 margin, W + 2 margin) with N odd, of which the
+            middle one is the scene; None for a single picture.
     """
 
     id: str
     scene: np.ndarray
     margin: int = 0
+    burst: np.ndarray | None = None
 
 
 class Dataset:
@@ -168,6 +171,8 @@ class Problem:
         rng: one numpy generator per image; the only randomness a solver may use.
         cost: counts calls; ``cost.watch(net)`` for a network of your own.
         prior: trained denoiser of a solver that declares ``needs_prior``; counts its calls. None for the others.
+        burst: measurements (B, N, C, H, W) of neighbouring frames behind the same blur, each with noise of its own;
+            the middle one is y. None where the dataset has single pictures.
     """
 
     y: Tensor
@@ -176,6 +181,7 @@ class Problem:
     rng: tuple[np.random.Generator, ...]
     cost: Cost = field(default_factory=Cost)
     prior: Denoiser | None = None
+    burst: Tensor | None = None
 
     @property
     def psf(self) -> Tensor:

@@ -91,6 +91,7 @@ class ImageIndex:
 
 
 def image_sha(dataset: Dataset, id: str) -> str:
-    """sha256 of an image's pixels and margin."""
+    """sha256 of an image's pixels and margin, and of the frames beside it."""
     image = dataset.load(id)
-    return digest([array_sha(image.scene), image.margin])
+    beside = [] if image.burst is None else [array_sha(image.burst)]
+    return digest([array_sha(image.scene), image.margin, *beside])

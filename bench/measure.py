@@ -7,7 +7,7 @@ one, whatever ran before it, in which batch, on which device.
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -27,6 +27,7 @@ class Measurement:
         psf: float64 (h, w), unit sum: the true one.
         T: exposure.
         level: gain and sigma in [0, 1] units: the true ones.
+        burst: float64 (N, C, H, W), measurements of neighbouring frames, y in the middle; None for a single picture.
     """
 
     y: np.ndarray
@@ -34,11 +35,12 @@ class Measurement:
     psf: np.ndarray
     T: float
     level: NoiseLevel
+    burst: np.ndarray | None = None
 
     @property
     def sha(self) -> str:
         """sha256 of the measurement's bytes: what proves that two solvers saw the same data."""
-        return array_sha(self.y)
+        return array_sha(self.y if self.burst is None else self.burst)
 
 
 def array_sha(a: np.ndarray) -> str:
@@ -57,12 +59,25 @@ def measure(
     """Blur the scene and add noise.
 
     ``valid`` draws on the scene's margin and keeps the field of view; ``circular`` wraps the field of view round.
-    Raises DataError if the margin is smaller than half the PSF.
+    The frames of a burst lie behind the same PSF and have noise of their own; the middle one is drawn first, so that
+    its measurement is that of the single picture. Raises DataError if the margin is smaller than half the PSF.
     """
+
+    def sensed(scene: np.ndarray) -> np.ndarray:
+        frame = replace(image, scene=scene)
+        blurred = (
+            blur_valid(frame, exposed.psf)
+            if boundary == "valid"
+            else blur_circular(field_of_view(scene, image.margin, image.margin), exposed.psf)
+        )
+        return noise.sample(blurred, exposed.T, rng)
+
+    y, burst = sensed(image.scene), None
+    if image.burst is not None:
+        middle = len(image.burst) // 2
+        burst = np.stack([y if i == middle else sensed(frame) for i, frame in enumerate(image.burst)])
     truth = field_of_view(image.scene, image.margin, image.margin)
-    blurred = blur_valid(image, exposed.psf) if boundary == "valid" else blur_circular(truth, exposed.psf)
-    y = noise.sample(blurred, exposed.T, rng)
-    return Measurement(y=y, truth=truth, psf=exposed.psf, T=exposed.T, level=noise.level(exposed.T))
+    return Measurement(y, truth, exposed.psf, exposed.T, noise.level(exposed.T), burst)
 
 
 def field_of_view(scene: np.ndarray, top: int, left: int) -> np.ndarray:

@@ -41,11 +41,28 @@ def apart(y: Tensor, channels: int) -> Tensor:
 
     Raises SettingError where neither fits.
     """
-    if y.shape[1] == channels:
-        return y
-    if channels != 1:
-        raise SettingError(f"these weights restore images of {channels} channels, not of {y.shape[1]}")
-    return y.reshape(-1, 1, *y.shape[-2:])
+    return flat(y[:, None], channels)
+
+
+def flat(frames: Tensor, channels: int) -> Tensor:
+    """Frames (B, N, C, H, W) one after the other in the channels: (B, N C, H, W), or colours apart, (B C, N, H, W).
+
+    Raises SettingError where neither fits.
+    """
+    C = frames.shape[2]
+    if channels not in (1, C):
+        raise SettingError(f"these weights restore images of {channels} channels, not of {C}")
+    return (frames.transpose(1, 2).flatten(0, 1) if channels != C else frames.flatten(1, 2)).contiguous()
+
+
+def seen(problem: Problem, count: int) -> Tensor:
+    """The middle ``count`` frames (B, count, C, H, W) of a problem. Raises SettingError if it has fewer."""
+    frames = problem.y[:, None] if problem.burst is None else problem.burst
+    N = frames.shape[1]
+    if count > N:
+        raise SettingError(f"these weights restore bursts of {count} frames, the data have {N}; folder has `frames`")
+    start = N // 2 - count // 2
+    return frames[:, start : start + count]
 
 
 def restore(problem: Problem, weights: str, network: str, patch: int, overlap: int, batch: int) -> Tensor:
@@ -61,9 +78,7 @@ def restore(problem: Problem, weights: str, network: str, patch: int, overlap: i
     model = load_restorer(weights, problem.y.dtype, str(problem.y.device))
     if model.config.kind != network:
         raise SettingError(f"weights {weights!r} are of the network {model.config.kind}, not {network}")
-    if model.frames != 1:
-        raise SettingError(f"weights {weights!r} restore bursts of {model.frames} frames, not single images")
-    y = apart(problem.y, model.channels)
+    y = flat(seen(problem, model.frames), model.channels)
     tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.config.stride)
 
     def counted(pieces: Tensor) -> Tensor:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -29,6 +30,10 @@ class Folder(Dataset):
 
     Without ``size`` the scene is the whole picture, of which the sensor sees all but ``margin`` pixels.
 
+    With ``frames: N`` the pictures are a sequence in the order of their names: solvers that take bursts see each with
+    its (N - 1)/2 neighbours on both sides, cut at the same place; the ends, which lack some, are no images of their
+    own. ``split`` then takes pieces of the sequence, so that no neighbour belongs to another split.
+
     Raises DataError if the folder is missing or holds no picture (of that split), and, with ``on_bad: error``,
     one that lists every selected file that is unreadable, cut short or too small.
     """
@@ -45,12 +50,15 @@ class Folder(Dataset):
     mode: Literal["gray", "rgb", "as_is"] = "gray"
     #: None for all pictures
     split: Literal["train", "val", "test"] | None = None
-    #: text file with one id a line that lists the split, "{split}" in it is filled in; None: by a hash of the id
+    #: text file with one id a line that lists the split, "{split}" in it is filled in; None: by a hash of the id,
+    #: or by the place in a sequence
     split_file: str | None = None
-    #: shares of train, val and test when the hash decides; they sum to 1
+    #: shares of train, val and test when the hash, or the place in a sequence, decides; they sum to 1
     fractions: tuple[float, float, float] = (0.8, 0.1, 0.1)
     #: only the first so many
     limit: int | None = None
+    #: pictures of a burst, odd; 1 for single pictures
+    frames: int = 1
     seed: int = 0
     on_bad: Literal["error", "skip"] = "error"
 
@@ -67,15 +75,29 @@ class Folder(Dataset):
         sides = [self.resize, self.limit, *(self._size or ())]
         if any(n is not None and n < 1 for n in sides) or self.margin < 0:
             raise SettingError("folder: size, resize and limit must be at least 1, margin at least 0")
+        if self.frames < 1 or self.frames % 2 == 0:
+            raise SettingError(f"folder: frames must be odd, so that one is in the middle, got {self.frames}")
+        if self.frames > 1 and self.on_bad == "skip":
+            raise SettingError("folder: a sequence cannot do without a frame: on_bad: skip is for single pictures")
         if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
             raise SettingError(f"folder: fractions are the shares of train, val and test, got {self.fractions}")
 
     def ids(self) -> list[str]:
         """Paths below ``path``; only the files' headers are read."""
-        names = self._listed() if self.split_file else self._searched()
+        names, half = self._names(), self.frames // 2
+        if len(names) < self.frames:
+            raise DataError(f"folder: {len(names)} pictures of {self._root} make no burst of {self.frames} frames")
+        good = self._usable(names, None if self.limit is None else self.limit + 2 * half)
+        return good[half : len(good) - half]
+
+    def _names(self) -> list[str]:
+        """All pictures of the split, in order."""
+        return self._listed() if self.split_file else self._searched()
+
+    def _usable(self, names: Sequence[str], limit: int | None) -> list[str]:
         good, bad = [], []
         for name in names:
-            if len(good) + (len(bad) if self.on_bad == "error" else 0) == self.limit:
+            if len(good) + (len(bad) if self.on_bad == "error" else 0) == limit:
                 break
             try:
                 self._fit(self._root / name, shape_of(self._root / name))
@@ -86,19 +108,37 @@ class Folder(Dataset):
         return good
 
     def load(self, id: str) -> Image:
-        """The picture at that path: scene (1 or 3, H + 2 margin, W + 2 margin)."""
-        path = self._root / id
+        """The picture at that path: scene (1 or 3, H + 2 margin, W + 2 margin), and the burst around it."""
+        if self.frames == 1:
+            return Image(id, self._scene(id, id), self.margin)
+        scenes = [self._scene(name, id) for name in self._around(id)]
+        if differing := {s.shape for s in scenes if s.shape != scenes[0].shape}:
+            raise DataError(f"folder: the frames around {id} differ in shape: {scenes[0].shape}, {differing.pop()}")
+        return Image(id, scenes[self.frames // 2], self.margin, np.stack(scenes))
+
+    def _scene(self, name: str, id: str) -> np.ndarray:
+        """What is cut out of a picture for the image ``id``."""
+        path = self._root / name
         stat_of(path)  # names the file if it is missing
         picture = as_mode(read(path), self.mode)
         resized, scene = self._fit(path, picture.shape[1:])
         if resized != picture.shape[1:]:
             picture = resize(picture, resized)
-        return Image(id, window(picture, self._centre(id, resized, scene), scene), self.margin)
+        return window(picture, self._centre(id, resized, scene), scene)
+
+    def _around(self, id: str) -> list[str]:
+        """The names of a burst."""
+        names, half = self._names(), self.frames // 2
+        at = names.index(id) if id in names else -1
+        if not half <= at < len(names) - half:
+            raise DataError(f"folder: {id!r} is not in the middle of {self.frames} frames of {self._root}")
+        return names[at - half : at + half + 1]
 
     def fingerprint(self, id: str) -> str:
         """A digest of the file's path, size and time and of the settings that shape the picture."""
         settings = [self._size, self.margin, self.crop, self.resize, self.mode, self.seed]
-        return fingerprint(__file__, id, stat_of(self._root / id), settings)
+        names = [id] if self.frames == 1 else self._around(id)
+        return fingerprint(__file__, id, [stat_of(self._root / n) for n in names], settings)
 
     @property
     def _root(self) -> Path:
@@ -147,15 +187,19 @@ class Folder(Dataset):
             raise DataError(f"folder: the name of {odd[0]!r} in {self._root} is not UTF-8 text; rename it")
         if not names:
             raise DataError(f"folder: no pictures ({kinds}) in {self._root.absolute()} or its subfolders")
-        chosen = [n for n in names if self.split in (None, self._hashed_split(n))]
+        places = (self._hash(n) if self.frames == 1 else (i + 0.5) / len(names) for i, n in enumerate(names))
+        chosen = [n for n, u in zip(names, places, strict=True) if self.split in (None, self._split_at(u))]
         if not chosen:
             raise DataError(
                 f"folder: none of the {len(names)} pictures in {self._root} falls into split {self.split}"
             )
         return chosen
 
-    def _hashed_split(self, name: str) -> str:
-        u = int(digest(["folder split", name])[:13], 16) / 16**13
+    def _hash(self, name: str) -> float:
+        return int(digest(["folder split", name])[:13], 16) / 16**13
+
+    def _split_at(self, u: float) -> str:
+        """The split of a place in [0, 1)."""
         return SPLITS[min(int(np.searchsorted(np.cumsum(self.fractions), u, side="right")), 2)]
 
     def _listed(self) -> list[str]:

@@ -48,7 +48,7 @@ def exposures(*blur: dict[str, Any], noise: dict[str, Any] | None = None, seed: 
 def drawn(some: Exposures, n: int = 40) -> tuple[set[bytes], set[float], set[float]]:
     """The different PSFs, exposures and noise levels in n draws."""
     scene = np.full((1, 24, 24), 0.5)
-    found = [some(scene, np.random.default_rng(i)) for i in range(n)]
+    found = [some([scene], np.random.default_rng(i)) for i in range(n)]
     return {m.psf.tobytes() for m in found}, {m.T for m in found}, {float(m.level.sigma) for m in found}
 
 
@@ -88,7 +88,7 @@ def test_exposures_of_one_trajectory_grow_into_one_another() -> None:
 def test_a_measurement_is_the_blurred_scene_of_the_harness() -> None:
     some = exposures(SHAKE)
     scene = np.random.default_rng(0).random((1, 24, 24))
-    m = some(scene, np.random.default_rng(1))
+    m = some([scene], np.random.default_rng(1))
     assert np.array_equal(m.y, blur_valid(Scene("", scene, 4), m.psf))
     assert np.array_equal(m.truth, scene[:, 4:-4, 4:-4])
 
@@ -115,7 +115,7 @@ def test_training_kernels_change_with_the_seed_of_the_recipe() -> None:
 def test_a_kernel_larger_than_the_margin_is_an_error_and_not_a_crop() -> None:
     some = exposures({"linear": {"length": 15, "angle": 0}})
     with pytest.raises(DataError, match="needs 8 pixels around"):
-        some(np.zeros((1, 24, 24)), np.random.default_rng(0))
+        some([np.zeros((1, 24, 24))], np.random.default_rng(0))
 
 
 @pytest.mark.parametrize(

@@ -56,18 +56,15 @@ class Exposures:
         self.blurs = [(_built(v), v, n) for v, n in variants("operator", self.section.blur)]
         self.noises = [_built(v) for v, _ in variants("noise", self.section.noise)]
 
-    def __call__(self, scene: np.ndarray, rng: np.random.Generator) -> Measurement:
-        """A measurement of a scene (C, H + 2 margin, W + 2 margin) in [0, 1]."""
-        return self.burst([scene], rng)[0]
-
-    def burst(self, scenes: Sequence[np.ndarray], rng: np.random.Generator) -> list[Measurement]:
-        """Measurements of several scenes behind one PSF, each with noise of its own."""
+    def __call__(self, frames: Sequence[np.ndarray], rng: np.random.Generator) -> Measurement:
+        """A measurement of the middle frame, each (C, H + 2 margin, W + 2 margin) in [0, 1], with those around it."""
         which = int(rng.integers(len(self.blurs)))
         exposed = self.psf(which, int(rng.integers(self.blurs[which][2])))
         noise = self.noises[int(rng.integers(len(self.noises)))]
         assert isinstance(noise, Noise)
         room, boundary = self.section.room, self.section.boundary
-        return [measure(Image("training", s, room), exposed, noise, rng, boundary) for s in scenes]
+        scene, burst = frames[len(frames) // 2], np.stack(frames) if len(frames) > 1 else None
+        return measure(Image("training", scene, room, burst), exposed, noise, rng, boundary)
 
     def psf(self, which: int, k: int) -> Exposed:
         """PSF number k of a variant: the same trajectory for settings that differ in shared fields alone."""

@@ -66,11 +66,11 @@ class Pairs:
         frames = np.split(np.moveaxis(piece, -1, 0) / 255.0, piece.shape[-1] // self.channels)
         if self.exposures is None:
             return frames[0], np.concatenate(frames[1:])
-        measured = self.exposures.burst(frames, rng)
-        seen = [m.y for m in measured]
+        measured = self.exposures(frames, rng)
+        seen = [measured.y] if measured.burst is None else [*measured.burst]
         if self.informed:
-            seen += [self._wiener(m) for m in measured]
-        return measured[len(frames) // 2].truth, np.concatenate(seen)
+            seen.append(self._wiener(measured))
+        return measured.truth, np.concatenate(seen)
 
     def _wiener(self, m: Measurement) -> np.ndarray:
         from bench.assemble import assemble  # torch, which processes that make other pairs do without
