@@ -26,7 +26,7 @@ from bench.train.recipe import read
 from bench.train.restoration import RestorationLoss
 from bench.train.state import State
 from bench.train.validate import psnr
-from tests.restoration import CONDITIONAL, INFORMED, RESIDUAL, SWINIR, UNET, write_recipe
+from tests.restoration import CONDITIONAL, CONVIR, INFORMED, RESIDUAL, SWINIR, UNET, write_recipe, write_restorer
 from tests.training import write_images
 
 CPU = torch.device("cpu")
@@ -155,6 +155,32 @@ def test_a_conditional_model_that_starts_from_a_prior_ignores_the_measurement_at
     wide = {"kind": "conditional", "network": UNET.model_copy(update={"channels": (8, 16)}).model_dump(mode="json")}
     with pytest.raises(RecipeError, match="holds another network"):
         State.start(read(write_recipe(tmp_path / "w.yaml", **wide, init=str(tmp_path / "prior.safetensors"))), CPU)
+
+
+def test_a_predictor_that_was_trained_before_is_left_as_it_is_and_the_diffusion_learns(
+    tmp_path: Path, root: Path
+) -> None:
+    predictor = SWINIR.model_copy(update={"drop_path": 0.5})
+    trained = str(write_restorer(tmp_path / "swinir.safetensors", predictor))
+    network = UNET.model_copy(update={"predictor": predictor}).model_dump(mode="json")
+    changes = {"kind": "conditional", "network": network, "predictor_init": trained, "predictor_loss": 0}
+    recipe = write_recipe(tmp_path / "r.yaml", **changes)
+    before = State.start(read(recipe), CPU).average.network.state_dict()
+    bench.train.run(recipe, tmp_path / "out", data_root=root)
+    after = load_conditional(tmp_path / "out/best.safetensors").network.state_dict()
+    given = load_restorer(Path(trained)).state_dict()
+    assert all(torch.equal(after[f"predictor.{name}"], value) for name, value in given.items())
+    assert not torch.equal(after["unet.conv_in.weight"], before["unet.conv_in.weight"])
+
+
+def test_weights_of_another_restorer_are_no_start_for_a_predictor(tmp_path: Path) -> None:
+    trained = str(write_restorer(tmp_path / "convir.safetensors", CONVIR))
+    network = UNET.model_copy(update={"predictor": SWINIR}).model_dump(mode="json")
+    changes = {"kind": "conditional", "network": network, "predictor_init": trained}
+    with pytest.raises(RecipeError, match="holds another predictor"):
+        State.start(read(write_recipe(tmp_path / "r.yaml", **changes)), CPU)
+    with pytest.raises(RecipeError, match="for a network with a predictor"):
+        read(write_recipe(tmp_path / "r.yaml", **CONDITIONAL, predictor_init=trained))
 
 
 # --- losses ---------------------------------------------------------------------------------------------------

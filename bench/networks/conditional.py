@@ -9,10 +9,9 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from torch import Tensor, nn
 
 from bench.diffusion.schedule import Schedule
-from bench.networks.convir import ConvIRConfig
 from bench.networks.fold import fold, refuse_sides, unfold
 from bench.networks.prior import Prediction, Prior
-from bench.networks.restorer import Restorer
+from bench.networks.restorer import Restorer, RestorerConfig
 from bench.networks.restorer import build as build_restorer
 from bench.networks.unet import check_levels
 
@@ -47,7 +46,7 @@ class ConditionalConfig(BaseModel):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     groups: int = Field(default=32, ge=1)
     image_channels: int = Field(default=1, ge=1)
-    predictor: ConvIRConfig | None = None
+    predictor: RestorerConfig | None = Field(default=None, discriminator="kind")
     residual_scale: float = Field(default=4.0, gt=0)
     informed: bool = False
 
@@ -58,6 +57,8 @@ class ConditionalConfig(BaseModel):
             raise ValueError("the predictor must have the image_channels of the network")
         if self.predictor is not None and self.predictor.informed != self.informed:
             raise ValueError("the predictor must be informed if the network is, and blind if it is not")
+        if self.predictor is not None and self.predictor.frames != 1:
+            raise ValueError("the predictor must take single images")
         return self
 
     @property

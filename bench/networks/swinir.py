@@ -39,6 +39,7 @@ class SwinIRConfig(BaseModel):
     frames: int = Field(default=1, ge=1)
     space_to_depth: int = Field(default=1, ge=1)
     image_channels: int = Field(default=1, ge=1)
+    informed: Literal[False] = False
 
     @model_validator(mode="after")
     def _fits(self) -> SwinIRConfig:

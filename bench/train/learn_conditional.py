@@ -11,6 +11,7 @@ from torch import Tensor
 
 from bench.networks import weights
 from bench.networks.conditional import Condition, Conditional, build
+from bench.networks.trained import load_restorer
 from bench.seeds import generator
 from bench.train import figures, pairs
 from bench.train.errors import RecipeError
@@ -20,6 +21,7 @@ from bench.train.learn_restorer import seen
 from bench.train.lesson import Lesson, Loss, autocast
 from bench.train.objective import Balance, draw_times
 from bench.train.show import ddim
+from bench.weights_file import find
 
 if TYPE_CHECKING:
     from bench.train.restoration import ConditionalRecipe
@@ -41,8 +43,16 @@ class ConditionalLesson(Lesson):
         self.measured = [f"{m}_{n}" for m in ("psnr", "ssim") for n in names]
 
     def model(self) -> Conditional:
-        """An untrained model."""
-        return build(self.recipe.network, self.recipe.schedule.model_dump(), self.recipe.prediction)
+        """An untrained model, but for a predictor that was trained before."""
+        recipe = self.recipe
+        model = build(recipe.network, recipe.schedule.model_dump(), recipe.prediction)
+        if recipe.predictor_init is not None:
+            assert model.predictor is not None
+            given = load_restorer(find(recipe.predictor_init))
+            if given.config != recipe.network.predictor:
+                raise RecipeError(f"recipe {recipe.name}: {recipe.predictor_init!r} holds another predictor")
+            model.predictor.load_state_dict(given.state_dict())
+        return model
 
     def balance(self, model: Conditional) -> Balance:
         """All noise levels count alike."""
@@ -74,7 +84,7 @@ class ConditionalLesson(Lesson):
         t = draw_times(model.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x.device)
         noise = torch.randn(x.shape).to(x.device)
         with autocast(recipe, x.device):
-            condition = model.condition(y)
+            condition = self._condition(model, y)
             fixed = Condition(condition.given.detach(), _detached(condition.estimate), condition.scale)
             prior = model.given(fixed.given)
             x_t, target = prior.target(fixed.encode(x), noise, t)
@@ -82,10 +92,21 @@ class ConditionalLesson(Lesson):
         errors = (out.float() - target.float()).square().mean(dim=(1, 2, 3))
         sigma = model.schedule.sigma(t)
         total = balanced(state, recipe.weighting == "balanced", sigma, errors)
-        if model.predictor is not None:  # the diffusion learns what the predictor leaves; neither waits
+        if self._learns_to_predict:  # the diffusion learns what the predictor leaves; neither waits
             assert condition.estimate is not None
             total = total + recipe.predictor_loss * (condition.estimate.float() - x).abs().mean()
         return Loss(total, errors.mean(), lambda: update(state, sigma, errors))
+
+    @property
+    def _learns_to_predict(self) -> bool:
+        return self.recipe.network.predictor is not None and self.recipe.predictor_loss > 0
+
+    def _condition(self, model: Conditional, y: Tensor) -> Condition:
+        if self._learns_to_predict or model.predictor is None:
+            return model.condition(y)
+        model.predictor.eval()
+        with torch.no_grad():
+            return model.condition(y)
 
     @torch.no_grad()
     def validate(self, average: Conditional) -> dict[str, float]:

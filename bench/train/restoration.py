@@ -130,7 +130,9 @@ class _Restoration(BaseRecipe):
 class ConditionalRecipe(_Restoration):
     """The training of a conditional diffusion model.
 
-    ``predictor_loss``: weight of the predictor's own mean absolute error, where the network has a predictor.
+    ``predictor_loss``: weight of the predictor's own mean absolute error, where the network has a predictor; 0 leaves
+    the predictor as it is. ``predictor_init``: shipped weights of a restorer, or a .safetensors file of ours, that it
+    starts from.
     """
 
     kind: Literal["conditional"]
@@ -140,11 +142,14 @@ class ConditionalRecipe(_Restoration):
     noise: NoiseConfig = NoiseConfig()
     weighting: Literal["balanced", "none"] = "balanced"
     predictor_loss: float = Field(default=1.0, ge=0)
+    predictor_init: str | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> ConditionalRecipe:
         if self.network.informed and self.degradation is None:
             raise ValueError("informed networks need a degradation section: recorded pairs have no PSF")
+        if self.predictor_init is not None and self.network.predictor is None:
+            raise ValueError("predictor_init is for a network with a predictor")
         fit(self.size, self.network.stride, self.network.least)
         return self
 
