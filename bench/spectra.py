@@ -38,11 +38,12 @@ def inverse_prior(prior: Prior, shape: tuple[int, int], like: Tensor) -> Tensor:
     return P.to(like)
 
 
-def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[int, int], steps: int = 10) -> Tensor:
+def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[int, int], steps: int = 20) -> Tensor:
     """The scale s (B, C, 1, 1) of the prior S = s / P under which the measurement is most likely.
 
     Empirical Bayes on the periodogram: |Y|^2 / N has mean V = s |K|^2 / P + variance and, at every frequency, an
-    exponential distribution (Whittle 1953), so that Fisher scoring in log s takes a few steps.
+    exponential distribution (Whittle 1953), so that Fisher scoring in log s takes a few steps. A plane whose step is
+    below 1e-4 is done: the planes of a batch must not depend on one another.
 
     Args:
         Y: rfft2 of the measurement on a grid of ``shape`` (B, C, H, W // 2 + 1).
@@ -50,22 +51,30 @@ def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[
         P: from ``inverse_prior`` (H, W // 2 + 1).
         variance: of the noise (B, 1, 1, 1), positive.
         shape: (H, W).
-        steps: of Fisher scoring.
+        steps: of Fisher scoring, at most.
     """
-    periodogram = Y.abs() ** 2 / (shape[0] * shape[1])
-    W = torch.where(P > 0, K.abs() ** 2 / P, 0)
-    weights = _pairs(P, shape[1]) * (P > 0)
+    periodogram = (Y.abs() ** 2 / (shape[0] * shape[1])).flatten(-2)
+    W = torch.where(P > 0, K.abs() ** 2 / P, 0).flatten(-2)
+    weights = (_pairs(P, shape[1]) * (P > 0)).flatten()
+    weights = weights / weights.sum()
+    images = zip(periodogram, W[:, 0], variance.flatten(), strict=True)
+    s = [torch.stack([_likeliest(plane, w, v, weights, steps) for plane in image]) for image, w, v in images]
+    return torch.stack(s)[..., None, None]
 
-    def mean(values: Tensor) -> Tensor:
-        # Image by image: how a reduction is split over threads must not depend on the batch.
-        return torch.stack([image.sum((-2, -1), keepdim=True) for image in weights * values]) / weights.sum()
 
-    log_s = (mean(periodogram).clamp(min=VARIANCE_FLOOR) / mean(W)).log()
+def _likeliest(p: Tensor, W: Tensor, variance: Tensor, weights: Tensor, steps: int) -> Tensor:
+    """The scale of one plane, a scalar; all others flat, but for a scalar variance."""
+    log_s = (torch.dot(weights, p).clamp(min=VARIANCE_FLOOR) / torch.dot(weights, W)).log()
     for _ in range(steps):
-        V = log_s.exp() * W + variance
-        share = 1 - variance / V
-        score, information = mean(share * (periodogram / V - 1)), mean(share**2)
-        log_s = log_s + (score / information.clamp(min=1e-20)).clamp(-2, 2)
+        S = log_s.exp() * W
+        V = S + variance
+        share = S / V
+        weighted = weights * share
+        score, information = torch.dot(weighted, p / V - 1), torch.dot(weighted, share)
+        step = (score / information.clamp(min=1e-20)).clamp(-2, 2)
+        log_s = log_s + step
+        if step.abs() < 1e-4:
+            break
     return log_s.exp()
 
 
