@@ -25,6 +25,10 @@ quickstart:
     uv run bench run quickstart
     uv run bench report --out reports/quickstart
 
+# How fast everything is, beside other libraries: docs/speed.md. Nothing else should run meanwhile.
+speed *args:
+    uv run python benchmarks/speed.py {{args}}
+
 # Build the wheel and run the tests against it.
 wheel:
     bash .ci/wheel

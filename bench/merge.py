@@ -24,8 +24,8 @@ from bench.atomic import write_text
 from bench.errors import ResultError
 from bench.grid import parse
 
-#: relative difference of a metric that processors with other instructions may make in float32
-TOLERANCE = 1e-4
+#: relative difference of a metric that processors with other instructions may make: 7e-4 was seen (docs/cluster.md)
+TOLERANCE = 1e-3
 
 Row = dict[str, Any]
 
@@ -135,12 +135,18 @@ def _require_same_shots(parts: Sequence[Part]) -> None:
         if not row.get("y_sha"):
             continue  # it failed before there was a measurement
         first, known = seen.setdefault(tuple(row[n] for n in _SHOT), (part, row))
-        differing = [n for n in ("y_sha", "psf_sha", "image_sha") if known[n] != row[n]]
+        elsewhere = known["env_id"] != row["env_id"]
+        # Another processor may round a PSF otherwise; what matters is what was measured with it.
+        exact = ("y_sha", "image_sha") if elsewhere else ("y_sha", "psf_sha", "image_sha")
+        differing = [n for n in exact if known[n] != row[n]]
         if differing:
+            cause = (
+                "other data, other code or a processor of another kind" if elsewhere else "other data or other code"
+            )
             raise ResultError(
                 f"{first.folder} and {part.folder} have different measurements of {row['image']!r} under "
                 f"{row['setting']!r}, psf {row['psf_index']}, repetition {row['rep']}: {', '.join(differing)} "
-                "differ. They come from other data or other code, and no solver may be compared across them"
+                f"differ. They come from {cause}, and no solver may be compared across them"
             )
 
 

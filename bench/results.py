@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,14 +98,27 @@ def _fits(name: str, value: object) -> bool:
     return isinstance(value, _PLAIN[kind]) and (kind == "bool" or not isinstance(value, bool))
 
 
+#: rows that are held at once while they are written: a group of the parquet file
+GROUP = 10_000
+
 #: Where a column repeats its name: the checksums of parquet cover the pages, not the names.
 _NAME = b"column"
 
 
-def write(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str]) -> None:
-    """Write rows atomically. Units and directions of metrics travel in the columns' metadata."""
+def write(path: Path, rows: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> None:
+    """Write rows atomically, a group at a time. Units and directions of metrics travel in the columns' metadata."""
     import pyarrow as pa
     from pyarrow import parquet
+
+    schema = _schema(metrics)
+    with replacing(path) as temporary, parquet.ParquetWriter(temporary, schema, write_page_checksum=True) as file:
+        for group in _groups(rows):
+            columns = [pa.array([row.get(f.name) for row in group], f.type) for f in schema]
+            file.write_batch(pa.RecordBatch.from_arrays(columns, schema=schema))
+
+
+def _schema(metrics: Sequence[str]) -> pa.Schema:
+    import pyarrow as pa
 
     fields = [pa.field(name, pa.type_for_alias(kind), metadata={_NAME: name}) for name, kind in COLUMNS.items()]
     for name in metrics:
@@ -112,10 +126,13 @@ def write(path: Path, rows: Sequence[Mapping[str, Any]], metrics: Sequence[str])
         about = {"unit": m.unit, "better": m.better, "protocol": m.protocol}
         for column in (f"m_{name}", f"in_{name}"):
             fields.append(pa.field(column, pa.float64(), metadata={**about, _NAME: column}))
-    schema = pa.schema(fields, metadata={"schema_version": str(SCHEMA_VERSION)})
-    columns = [pa.array([row.get(f.name) for row in rows], f.type) for f in schema]
-    with replacing(path) as temporary:
-        parquet.write_table(pa.Table.from_arrays(columns, schema=schema), temporary, write_page_checksum=True)
+    return pa.schema(fields, metadata={"schema_version": str(SCHEMA_VERSION)})
+
+
+def _groups(rows: Iterable[Mapping[str, Any]]) -> Iterator[list[Mapping[str, Any]]]:
+    left = iter(rows)
+    while group := list(islice(left, GROUP)):
+        yield group
 
 
 def write_environments(path: Path, environments: Mapping[str, Mapping[str, str]]) -> None:

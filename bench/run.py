@@ -26,6 +26,7 @@ from bench.grid import Grid
 from bench.index import ImageIndex
 from bench.outcomes import Outcomes
 from bench.plan import Planner
+from bench.rows import Rows, Tally
 from bench.seeds import digest
 from bench.shared import Shared
 from bench.tune import Choice, best_of, choose, groups_of
@@ -64,15 +65,15 @@ class Options:
 class Finished:
     """A run's results: test rows and tuning rows as they stand in results.parquet, and what was chosen."""
 
-    rows: list[dict[str, Any]]
+    rows: Rows
     choices: list[Choice]
     computed: int
     folder: Path
 
     @property
-    def test(self) -> list[dict[str, Any]]:
+    def test(self) -> Rows:
         """The rows that count."""
-        return [r for r in self.rows if r["phase"] == "test"]
+        return self.rows.of("test")
 
 
 class Runner:
@@ -155,9 +156,9 @@ class Runner:
                 raise GridError("nothing to run: exclude and --only leave no cell")
             self._execute("solving", cells, log)
             self._index.save()
-            rows = [self._row(c) for c in [*cells, *searches]] + self._oracle_rows()
-            finished = Finished(rows, choices, self.computed, self.folder)
-            self._write(finished, [*cells, *searches], started)
+            told = [*cells, *searches, *self._best_of_oracles()]
+            finished = Finished(Rows(told, self.outcomes), choices, self.computed, self.folder)
+            self._write(finished, told, started)
         return finished
 
     def _choices(self) -> list[Choice]:
@@ -235,38 +236,30 @@ class Runner:
 
     # --- results --------------------------------------------------------------------------------------------
 
-    def _row(self, cell: Cell) -> dict[str, Any]:
-        outcome = {k: v for k, v in self.outcomes[cell.key].items() if k not in ("parts", "place")}
-        return {**outcome, **cell.identity}
-
-    def _oracle_rows(self) -> list[dict[str, Any]]:
-        rows = []
+    def _best_of_oracles(self) -> Iterator[Cell]:
+        """Of every test image the search's best cell, as a test cell."""
         for entry in self.grid.solvers:
             if not (entry.tuning and entry.tuning.oracle):
                 continue
             settings = [s for g in self.planner.groups(entry) for s in g]
-            trials = [
-                list(self.planner.cells("oracle", entry, settings, c, "oracle")) for c in entry.tuning.candidates
-            ]
+            trials = [self.planner.cells("oracle", entry, settings, c, "oracle") for c in entry.tuning.candidates]
             for cells in zip(*trials, strict=True):
-                row = self._row(best_of(cells, self.outcomes, self.grid.tune.metric))
-                rows.append({**row, "phase": "test", "solver": f"{entry.label} (oracle)"})
-        return rows
+                best = best_of(cells, self.outcomes, self.grid.tune.metric)
+                yield replace(best, phase="test", label=f"{entry.label} (oracle)")
 
     def _write(self, finished: Finished, cells: Sequence[Cell], started: str) -> None:
-        stamp = digest(
-            [[r["cell_key"], r["phase"], r["solver"], r["setting"], r["image"], r["status"]] for r in finished.rows]
-        )
+        tally = Tally.of(finished.rows)
         facts = self.folder / "run.json"
-        if self.computed == 0 and _stamp(facts) == stamp and self._whole(finished):
+        if self.computed == 0 and _stamp(facts) == tally.stamp and self._whole(finished):
             return  # nothing new: leave the files as they are
         results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
         results.write_environments(self.folder / "env.parquet", self.outcomes.environments)
         # A worker that was killed may have left a part of what it kept.
-        done = [c for c in cells if self.outcomes[c.key]["status"] == "ok"]
+        done = [c for c in cells if c.keep and c.phase == "test" and self.outcomes[c.key]["status"] == "ok"]
         kept.gather(self.folder / "pictures", self.folder / "images", done)
         write_text(self.folder / "grid.yaml", self.grid.text)
-        write_text(facts, json.dumps(self._facts(finished, started, stamp), indent=1, ensure_ascii=False))
+        told = self._facts(tally, finished.choices, started)
+        write_text(facts, json.dumps(told, indent=1, ensure_ascii=False))
 
     def _whole(self, finished: Finished) -> bool:
         """Whether the files of an earlier end are still there."""
@@ -274,11 +267,8 @@ class Runner:
         table = self.folder / "results.parquet"
         return results.whole(table, len(finished.rows)) and all((self.folder / n).is_file() for n in others)
 
-    def _facts(self, finished: Finished, started: str, stamp: str) -> dict[str, Any]:
+    def _facts(self, tally: Tally, choices: Sequence[Choice], started: str) -> dict[str, Any]:
         head, dirty = commit()
-        test = finished.test
-        ok = sum(r["status"] == "ok" for r in test)
-        ids = {r["env_id"] for r in finished.rows if r.get("env_id")}
         return {
             "name": self.grid.name,
             "grid_file": "grid.yaml",
@@ -289,14 +279,14 @@ class Runner:
             "metrics": list(self.grid.metrics),
             "commit": head,
             "dirty": dirty,
-            "environment": self.outcomes.environments.get(next(iter(ids), ""), {}),
-            "environments": len(ids),
+            "environment": self.outcomes.environments.get(next(iter(tally.env_ids), ""), {}),
+            "environments": len(tally.env_ids),
             "started_at": started,
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
-            "cells": {"total": len(test), "ok": ok, "failed": len(test) - ok},
-            "measurements": len({r["y_sha"] for r in test if r.get("y_sha")}),
-            "tuning": [c.as_dict(self.grid.tune.metric) for c in finished.choices],
-            "stamp": stamp,
+            "cells": {"total": tally.test, "ok": tally.ok, "failed": tally.test - tally.ok},
+            "measurements": tally.measurements,
+            "tuning": [c.as_dict(self.grid.tune.metric) for c in choices],
+            "stamp": tally.stamp,
         }
 
 

@@ -21,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from bench import grid as grids
+from bench import results
 from bench.cells import Cell
 from bench.forecast import forecast
 from bench.journal import Journal
@@ -104,13 +105,29 @@ def finish(folder: Path) -> int:
     return len(runner(folder).run().rows)
 
 
-#: in this order: the first three are about a plan, the last about its table
+def printed(folder: Path) -> int:
+    """The same with the table of solvers that ``bench run`` prints at its end."""
+    from bench.report.terminal import summary
+
+    finished = runner(folder).run()
+    summary(finished.test)
+    return len(finished.rows)
+
+
+def read(folder: Path) -> int:
+    """Read the table as ``bench report`` and ``bench merge`` do, before they do anything with it."""
+    return len(results.read(folder / "out" / "results.parquet"))
+
+
+#: in this order: the first are about a plan, the last about its table
 STAGES: dict[str, Callable[[Path], int]] = {
     "plan": plan,
     "journal": journal,
     "resume": plan,
     "dry run": dry_run,
     "finish": finish,
+    "printed": printed,
+    "read": read,
 }
 
 

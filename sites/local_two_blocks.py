@@ -1,6 +1,6 @@
 """Two blocks of two workers on this machine: to try a grid through Parsl before it meets a queue.
 
-    bench run quickstart --executor parsl:sites/local_two_blocks.py
+    bench run quickstart --executor parsl:local_two_blocks
 
 A block stands for an allocation: it starts, fails and is replaced on its own.
 """

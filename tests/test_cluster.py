@@ -165,7 +165,15 @@ def test_a_site_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, w
         sites.find(f"parsl:{tmp_path}/site.py")
 
 
-@pytest.mark.parametrize("executor", ["slurm", "parsl", "parsl:", "parsl:/no/such/site.py"])
+def test_a_shipped_site_is_known_by_its_name() -> None:
+    found = sites.find("parsl:local_two_blocks")
+    assert found is not None
+    assert Path(found.name).samefile(SITE)
+    with pytest.raises(SettingError, match="Did you mean 'local_two_blocks'"):
+        sites.find("parsl:local_two_block")
+
+
+@pytest.mark.parametrize("executor", ["slurm", "parsl", "parsl:", "parsl:/no/such/site.py", "parsl:nowhere"])
 def test_an_unknown_executor_is_refused(executor: str) -> None:
     with pytest.raises(SettingError, match="--executor"):
         sites.find(executor)
@@ -288,6 +296,36 @@ def test_killed_workers_lost_blocks_and_a_killed_run_lose_and_repeat_nothing(
     assert len(keys) == len(set(keys)) == 48
     lines = (out / "journal.jsonl").read_text().splitlines()
     assert len(lines) == 48  # no cell was written twice
+
+
+@pytest.mark.slow
+def test_a_block_whose_helper_process_dies_alone_is_lost_and_its_cells_go_elsewhere(
+    write_grid: Write, run_grid: Run, tmp_path: Path
+) -> None:
+    path = write_grid("@slow_copy.py: {seconds: 0.7, factor: [0.8, 1.0, 1.2]}", run="retries: 3")
+    run_grid(path, "whole", workers=2)
+    out = tmp_path / "site"
+    run = start(path, out)
+    wait_for_lines(out, 2)
+    block = next(m for m in managers(out) if any(children(w) for w in children(m)))
+    # Of the pool's processes the helper is the first that it starts with its own code.
+    helper = min(p for p, (mother, words) in processes().items() if mother == block and "spawn_main" in words)
+    assert not children(helper)
+    own = {block, *descendants(block)}
+    kill(helper)
+    wait_until(lambda: not own & processes().keys(), "the block goes on without its helper", 60)
+    assert run.wait(timeout=300) == 0
+    assert exact(out) == exact(tmp_path / "whole")
+    assert len((out / "journal.jsonl").read_text().splitlines()) == 24
+
+
+def test_a_site_that_starts_its_workers_in_its_own_way_is_left_alone(tmp_path: Path) -> None:
+    command = "env A=1 process_worker_pool.py {debug} --block_id={{block_id}}"
+    text = SITE.read_text().replace('label="local",', f'label="local", launch_cmd="{command}",')
+    (tmp_path / "site.py").write_text(text)
+    assert sites.read(tmp_path / "site.py").executors[0].launch_cmd == command
+    ours = "python3 -m bench.executors.process_worker_pool "
+    assert sites.read(SITE).executors[0].launch_cmd.startswith(ours)
 
 
 @pytest.mark.slow

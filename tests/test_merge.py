@@ -133,6 +133,27 @@ def test_different_measurements_of_one_exposure_are_refused(write_grid: Write, r
     assert not (tmp_path / "joined").exists()
 
 
+def test_a_kernel_rounded_otherwise_elsewhere_is_accepted_while_the_measurement_is_the_same(
+    write_grid: Write, run_grid: Run, tmp_path: Path
+) -> None:
+    run_grid(write_grid("@copy.py"), "a")
+    run_grid(write_grid("@dice.py", name="other.yaml"), "b")
+
+    def make(**change: str) -> None:
+        table = tmp_path / "b" / "results.parquet"
+        results.write(table, [{**r, **change} for r in results.read(table)], ["psnr"])
+
+    make(psf_sha="1" * 64)
+    with pytest.raises(ResultError, match=r"psf_sha differ. They come from other data or other code, and"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
+    make(env_id="elsewhere")
+    merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
+    assert len(exact(tmp_path / "joined")) == 16
+    make(y_sha="1" * 64)
+    with pytest.raises(ResultError, match=r"y_sha differ. They come from .* or a processor of another kind"):
+        merge([tmp_path / "a", tmp_path / "b"], tmp_path / "again")
+
+
 def test_two_results_of_one_cell_are_refused_unless_rounding_explains_them(
     write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import SettingError
+from bench import plugins
+from bench.errors import SettingError, did_you_mean
 from bench.shared import Shared
 
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
     from bench.executors.parsl_engine import ParslEngine
 
+#: what starts Parsl's workers on a node, and our module that does
+POOL = "process_worker_pool"
 #: workers per node when a site file leaves their number to the node
 USUAL_NODE = 32
 
@@ -87,7 +90,18 @@ def find(executor: str) -> Site | None:
     kind, _, file = executor.partition(":")
     if kind != "parsl" or not file:
         raise SettingError(f"--executor {executor!r} is unknown. Allowed: local, parsl:SITE.py")
-    return read(Path(file))
+    return read(_file(file))
+
+
+def _file(name: str) -> Path:
+    """The site file that ``name`` means: a path ending in .py, or a shipped site."""
+    if name.endswith(".py"):
+        return Path(name).expanduser()
+    place = plugins.folder("sites")
+    shipped = {p.stem: p for p in sorted(place.glob("*.py"))} if place else {}
+    if name in shipped:
+        return shipped[name]
+    raise SettingError(f"--executor: no site is called {name!r}. {did_you_mean(name, shipped)} A path ends in .py.")
 
 
 def read(file: Path) -> Site:
@@ -110,6 +124,8 @@ def read(file: Path) -> Site:
     for executor in executors:
         if executor.interchange_launch_cmd == ["interchange.py"]:
             executor.interchange_launch_cmd = [sys.executable, "-m", "bench.executors.interchange"]
+        if executor.launch_cmd.startswith(f"{POOL}.py "):
+            executor.launch_cmd = f"python3 -m bench.executors.{executor.launch_cmd.replace('.py', '', 1)}"
     return Site(str(file), config, executors)
 
 

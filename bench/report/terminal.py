@@ -51,10 +51,9 @@ def telling(metrics: Sequence[str]) -> list[str]:
 def _cells(entry: dict[str, Any], metrics: Sequence[str]) -> list[str]:
     from rich.markup import escape
 
-    mark = " (oracle)" if entry["tuning"] == "oracle" else ""
     scores = [_score(entry["scores"][m], describe(m).digits, describe(m).better != "one") for m in metrics]
     failed = f"[red]{entry['failed']} of {entry['cells']}[/red]" if entry["failed"] else "0"
-    return [escape(entry["solver"]) + mark, *scores, seconds(entry["seconds"]), count(entry["calls"]), failed]
+    return [escape(entry["solver"]), *scores, seconds(entry["seconds"]), count(entry["calls"]), failed]
 
 
 def _score(score: dict[str, Any], digits: int, ranked: bool) -> str:
