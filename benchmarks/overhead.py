@@ -1,101 +1,107 @@
-"""What the harness itself costs: 500 cells of a solver that does nothing, cold and again; start-up of the commands.
+"""What the harness itself costs: start-up of its commands, 500 cells of a solver that does nothing, bench check.
 
-CPU seconds of all processes together, above those of `import torch` for the cold run.
-Run: python benchmarks/overhead.py
+    python benchmarks/overhead.py [--repeat 3] [--benchopt /path/to/benchopt]
+
+CPU seconds of all processes together, the smallest of the repeats; those of `import torch` are taken off the cold
+run. Given benchopt's command, its start-up is measured too.
 """
 
 from __future__ import annotations
 
-import ctypes
-import os
-import resource
-import subprocess
+import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-NOOP = '''"""Nothing."""
-from dataclasses import dataclass
-from bench import Problem, Solver
+from clock import Spent, spend
+from tables import markdown
+from tasks import ours
 
-@dataclass(frozen=True)
-class Noop(Solver):
-    """Returns y."""
-    number: int = 0
+sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
+import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
 
-    def solve(self, problem: Problem):
-        return problem.y
-'''
-FLAT = '''"""Nothing to see."""
-from dataclasses import dataclass
-import numpy as np
-from bench import Dataset, Image
-
-@dataclass(frozen=True)
-class Flat(Dataset):
-    """Fifty flat pictures."""
-
-    def ids(self):
-        return [str(i) for i in range(50)]
-
-    def load(self, id: str):
-        return Image(id, np.full((1, 40, 40), int(id) / 50), 4)
-'''
-GRID = """
-name: noop
-data: {test: {./flat.py: {}}}
-blur: [disk: {radius: 1.5}]
-noise: [poisson_gaussian: {lam: 48000, sigma: 4}]
-solvers: [./noop.py: {number: [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]}]
-metrics: [psnr]
-run: {images: 0}
-"""
-#: name -> bar in CPU s (None: for information)
-BARS = {
-    "import torch": None,
-    "bench --help": 0.35,
-    "bench list": 0.35,
-    "500 no-op cells, cold, over import torch": 3.0,
-    "500 no-op cells, again": 1.5,
-}
+BENCH = str(Path(sys.executable).with_name("bench"))
+TORCH = "import torch"
+COLUMNS = {
+    "what": "what", "cpu_s": "CPU s", "wall_s": "wall s", "memory_mb": "memory at most (MB)", "bar": "bar (CPU s)",
+}  # fmt: skip
 
 
-def cpu(*command: str, cwd: Path | None = None) -> float:
-    """CPU seconds of a command and of every process it leaves behind, until the last of them has ended."""
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=cwd, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        while True:
-            os.wait()  # adopted: the fork server outlives its parent for a moment
-    except ChildProcessError:
-        pass
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+class Row(NamedTuple):
+    """CPU and wall seconds of a command, memory of its processes, and the bar for the CPU seconds."""
+
+    what: str
+    cpu_s: float
+    wall_s: float | None = None
+    memory_mb: float | None = None
+    bar: float | None = None
+
+
+def least(*command: str, repeat: int = 3, cwd: Path | None = None) -> Spent:
+    """The run with the fewest CPU seconds."""
+    return min((spend(*command, cwd=cwd) for _ in range(repeat)), key=lambda s: s.cpu)
+
+
+def start_up(repeat: int, benchopt: Path | None) -> Iterator[Row]:
+    """Commands that only start."""
+    for arguments in (["--help"], ["list"]):
+        spent = least(BENCH, *arguments, repeat=repeat)
+        yield Row(" ".join(["bench", *arguments]), spent.cpu, spent.wall, bar=0.35)
+    if benchopt:
+        spent = least(str(benchopt), "--help", repeat=repeat)
+        yield Row("benchopt --help", spent.cpu, spent.wall)
+
+
+def nothing(repeat: int, cells: int = 500) -> Iterator[Row]:
+    """Cells of a solver that does nothing."""
+    torch = least(sys.executable, "-c", TORCH, repeat=repeat)
+    yield Row(TORCH, torch.cpu, torch.wall)
+    with tempfile.TemporaryDirectory() as name:
+        grid = ours(Path(name), "noop", cells)
+
+        def run(out: str, memory: bool = False) -> Spent:
+            return spend(BENCH, "run", grid.name, "--out", out, cwd=grid.parent, memory=memory)
+
+        cold = min((run(f"cold{i}") for i in range(repeat)), key=lambda s: s.cpu)
+        again = min((run("cold0") for _ in range(repeat)), key=lambda s: s.cpu)
+        memory = run("looked-at", memory=True).memory
+    yield Row(f"{cells} no-op cells, cold", cold.cpu, cold.wall, memory)
+    yield Row(f"{cells} no-op cells, cold, without {TORCH}", cold.cpu - torch.cpu, bar=3.0)
+    yield Row(f"{cells} no-op cells, again", again.cpu, again.wall, bar=1.5)
+
+
+def check(repeat: int) -> Iterator[Row]:
+    """bench check of a run of the shape of the ci grid's against its own baseline."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        run = fake_run.write_large(place / "run", 27, 4, 4)
+        baseline = ["--baseline", str(place / "baseline.parquet")]
+        spend(BENCH, "baseline", "update", str(run), *baseline, "--reason", "a benchmark", "--all")
+        spent = least(BENCH, "check", str(run), *baseline, repeat=repeat)
+    yield Row("bench check, 432 cells", spent.cpu, spent.wall, bar=1.0)
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """All of it."""
+    yield from start_up(options.repeat, options.benchopt)
+    yield from nothing(options.repeat, options.noop)
+    yield from check(options.repeat)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What may be chosen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--noop", type=int, default=500, help="cells of a solver that does nothing")
+    parser.add_argument("--benchopt", type=Path, help="benchopt's command")
+    return parser
 
 
 def main() -> None:
-    """Measure and print a table."""
-    set_child_subreaper = 36
-    ctypes.CDLL(None).prctl(set_child_subreaper, 1, 0, 0, 0)
-    python, bench = sys.executable, str(Path(sys.executable).with_name("bench"))
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        (folder / "noop.py").write_text(NOOP)
-        (folder / "flat.py").write_text(FLAT)
-        (folder / "g.yaml").write_text(GRID)
-        torch = min(cpu(python, "-c", "import torch") for _ in range(3))
-        measured = {
-            "import torch": torch,
-            "bench --help": min(cpu(bench, "--help") for _ in range(3)),
-            "bench list": min(cpu(bench, "list") for _ in range(3)),
-            "500 no-op cells, cold, over import torch": cpu(bench, "run", "g.yaml", cwd=folder) - torch,
-            "500 no-op cells, again": min(cpu(bench, "run", "g.yaml", cwd=folder) for _ in range(3)),
-        }
-    print("| what | CPU s | bar |\n|---|---|---|")
-    for what, seconds in measured.items():
-        bar = BARS[what]
-        verdict = "" if bar is None else f"{bar} {'reached' if seconds <= bar else 'MISSED'}"
-        print(f"| {what} | {seconds:.2f} | {verdict} |")
+    """Print the table."""
+    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
 
 
 if __name__ == "__main__":

@@ -11,11 +11,12 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from tables import markdown
 
 from bench.train import loop
 from bench.train.feed import tensors
@@ -24,6 +25,20 @@ from bench.train.recipe import read
 from bench.train.state import State
 
 RECIPES = ("conditional_dm_cpu", "convir_cpu", "swinir_light_cpu")
+COLUMNS = {
+    "recipe": "recipe", "cold": "pairs per CPU s, cold", "warm": "warm", "used": "used by the step",
+    "share": "share of the time (%)",
+}  # fmt: skip
+
+
+class Row(NamedTuple):
+    """Pairs per CPU second, and the share of a training's time in per cent."""
+
+    recipe: str
+    cold: float
+    warm: float
+    used: float
+    share: float
 
 
 def rate(make: Callable[[int], object], batch: int, steps: range) -> float:
@@ -34,7 +49,7 @@ def rate(make: Callable[[int], object], batch: int, steps: range) -> float:
     return len(steps) * batch / (time.process_time() - start)
 
 
-def used(lesson: Lesson, plan: Any) -> float:
+def used(lesson: Lesson, plan: Any, steps: int) -> float:
     """Pairs per CPU second that training steps use."""
     state, batch = State.start(plan, torch.device("cpu")), tensors(lesson.make(0))
 
@@ -42,26 +57,40 @@ def used(lesson: Lesson, plan: Any) -> float:
         loop.step(state, lesson, batch, torch.device("cpu"))
 
     step(0)
-    return rate(step, plan.batch, range(4))
+    return rate(step, plan.batch, range(steps))
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """One recipe a row."""
+    for name in options.recipes:
+        plan = read(Path(__file__).parents[1] / f"recipes/{name}.yaml")
+        lesson = lesson_of(plan)
+        lesson.open(options.data_root)
+        cold = rate(lesson.make, plan.batch, range(5))
+        for step in range(10_000, 10_000 + options.pool // plan.batch):
+            lesson.make(step)  # fill the pool
+        warm, needs = rate(lesson.make, plan.batch, range(30)), used(lesson, plan, options.steps)
+        yield Row(name, cold, warm, needs, 100 * needs / (needs + warm))
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What may be chosen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", nargs="*", default=list(RECIPES))
+    parser.add_argument("--data-root", type=Path, help="folder with photographs")
+    parser.add_argument("--pool", type=int, default=20_000, help="pairs made to fill the pool of kernels")
+    parser.add_argument("--steps", type=int, default=4, help="training steps that are timed")
+    return parser
 
 
 def main() -> None:
     """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("recipes", nargs="*", default=list(RECIPES))
-    parser.add_argument("--data-root", type=Path, required=True)
-    args = parser.parse_args()
+    parser = arguments()
+    options = parser.parse_args()
+    if options.data_root is None:
+        parser.error("--data-root FOLDER with photographs is needed")
     torch.set_num_threads(1)
-    print("| recipe | cold | warm | used by the step | share |\n|---|---|---|---|---|")
-    for name in args.recipes:
-        plan = read(Path(__file__).parents[1] / f"recipes/{name}.yaml")
-        lesson = lesson_of(plan)
-        lesson.open(args.data_root)
-        cold = rate(lesson.make, plan.batch, range(5))
-        for step in range(10_000, 10_000 + 20_000 // plan.batch):
-            lesson.make(step)  # fill the pool
-        warm, needs = rate(lesson.make, plan.batch, range(30)), used(lesson, plan)
-        print(f"| `{name}` | {cold:.0f} | {warm:.0f} | {needs:.0f} | {needs / (needs + warm):.1%} |", flush=True)
+    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """How long ``bench report`` takes, and how soon its page is ready.
 
-Run: python benchmarks/report_speed.py [--cells 2000]
+Run: python benchmarks/report_speed.py [--cells 2000] [--kinds full]. Wall seconds, imports included.
 """
 
 from __future__ import annotations
@@ -11,9 +11,12 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+from tables import markdown
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
@@ -29,23 +32,51 @@ BUILD = (
 )
 
 
-def main() -> None:
-    """Print a table: cells, what is built, seconds, size of the page, milliseconds until it is ready."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--cells", type=int, nargs="+", default=[2000, 10000])
-    parser.add_argument("--size", type=int, default=128, help="pixels of a picture's side")
-    args = parser.parse_args()
-    print(f"{'cells':>6}  {'what':<28}{'build s':>8}{'page MB':>9}{'all MB':>8}{'ready ms':>9}")
-    with tempfile.TemporaryDirectory() as place:
-        for cells in args.cells:
-            run = _run(Path(place) / str(cells), cells, args.size)
-            for how, what in (("full", "figures, pictures"), ("plain", "pictures"), ("single", "one file")):
-                out = Path(place) / f"{cells}-{how}"
+COLUMNS = {
+    "cells": "cells", "what": "what is built", "build_s": "build, wall s", "page_mb": "page (MB)",
+    "all_mb": "all files (MB)", "ready_ms": "ready (ms)",
+}  # fmt: skip
+KINDS = {"full": "figures, pictures", "plain": "pictures", "single": "one file"}
+
+
+class Row(NamedTuple):
+    """A report: seconds to build it, its size, and milliseconds until its page is ready (None without a browser)."""
+
+    cells: int
+    what: str
+    build_s: float
+    page_mb: float
+    all_mb: float
+    ready_ms: int | None
+
+
+def rows(options: argparse.Namespace) -> Iterator[Row]:
+    """Reports of every size and kind."""
+    with tempfile.TemporaryDirectory() as name:
+        place = Path(name)
+        for cells in options.cells:
+            run = _run(place / str(cells), cells, options.size)
+            for how in options.kinds:
+                out = place / f"{cells}-{how}"
                 took = _build(run, out, how)
                 size = [f.stat().st_size / 1e6 for f in out.rglob("*") if f.is_file()]
                 page = (out / "index.html").stat().st_size / 1e6
-                ready = _ready(out / "index.html", Path(place) / f"profile-{cells}-{how}")
-                print(f"{cells:>6}  {what:<28}{took:>8.1f}{page:>9.2f}{sum(size):>8.1f}{ready:>9}")
+                ready = _ready(out / "index.html", place / f"profile-{cells}-{how}")
+                yield Row(cells, KINDS[how], took, page, sum(size), ready)
+
+
+def arguments() -> argparse.ArgumentParser:
+    """What may be chosen."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cells", type=int, nargs="+", default=[2000, 10000])
+    parser.add_argument("--kinds", nargs="+", default=list(KINDS), choices=list(KINDS))
+    parser.add_argument("--size", type=int, default=128, help="pixels of a picture's side")
+    return parser
+
+
+def main() -> None:
+    """Print the table."""
+    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
 
 
 def _run(folder: Path, cells: int, size: int) -> Path:
@@ -89,9 +120,9 @@ def _build(run: Path, out: Path, how: str) -> float:
     return time.perf_counter() - started
 
 
-def _ready(page: Path, profile: Path) -> int | str:
+def _ready(page: Path, profile: Path) -> int | None:
     if CHROMIUM is None:
-        return "–"
+        return None
     with Browser(profile) as browser:
         return browser.open(page.as_uri())
 
