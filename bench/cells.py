@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
 from typing import Any, Literal
 
 from bench.plugins import Kind, Plugin, find
@@ -113,7 +112,7 @@ class Cell:
             shot.rep,
         ]
 
-    @cached_property
+    @property
     def identity(self) -> dict[str, Any]:
         """The columns of its row that are known before it runs (see ``bench.results``)."""
         from bench.seeds import canonical

@@ -126,8 +126,7 @@ def find(name: str) -> Path:
             return path
     except (OSError, ValueError) as error:  # too long, or with a character that no path has
         raise GridError(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}") from error
-    shipped = plugins.folder("grids")
-    files = {p.stem: p for p in sorted(shipped.glob("*.yaml"))} if shipped else {}
+    files = plugins.shipped("grids", ".yaml")
     if name.removesuffix(".yaml") in files:
         return files[name.removesuffix(".yaml")]
     raise GridError(f"there is no file {name!r} and no shipped grid of that name. {did_you_mean(name, files)}")

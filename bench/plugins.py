@@ -85,6 +85,12 @@ def folder(name: str) -> Path | None:
     return None
 
 
+def shipped(name: str, suffix: str) -> dict[str, Path]:
+    """The files of a built-in folder by their names without ``suffix``; none where there is no such folder."""
+    place = folder(name)
+    return {p.stem: p for p in sorted(place.glob(f"*{suffix}"))} if place else {}
+
+
 def names(kind: Kind) -> list[str]:
     """Names of the built-in plug-ins of a kind, and of those that entry points add."""
     return sorted({p.name for p in built_in(kind)} | {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}")})

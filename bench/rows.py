@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any, overload
 
 from bench.cells import Cell, Phase
@@ -52,7 +52,7 @@ class Rows(Sequence[Row]):
 
     def _row(self, cell: Cell) -> Row:
         outcome = {k: v for k, v in self._outcomes[cell.key].items() if k not in ("parts", "place")}
-        return {**outcome, **replace(cell).identity}  # a copy, since a cell keeps its identity once it was made
+        return {**outcome, **cell.identity}
 
 
 @dataclass(frozen=True)

@@ -17,8 +17,7 @@ def find(name: str) -> Path:
         if path.is_file():
             return path.resolve()
         raise WeightsError(f"there is no weights file {name}")
-    place = plugins.folder("weights")
-    shipped = {p.stem: p for p in sorted(place.glob("*.safetensors"))} if place else {}
+    shipped = plugins.shipped("weights", ".safetensors")
     if name in shipped:
         return shipped[name]
     raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")

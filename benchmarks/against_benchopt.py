@@ -27,7 +27,7 @@ import numpy as np
 import pandas
 from clock import Spent, spend
 from overhead import BENCH
-from tables import markdown
+from tables import show
 from tasks import TASKS, ours, theirs
 
 COLUMNS = {
@@ -148,7 +148,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the table."""
-    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
+    show(COLUMNS, rows(arguments().parse_args()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from typing import NamedTuple
 
 from clock import spend
 from overhead import BENCH
-from tables import markdown
+from tables import show
 
 COLUMNS = {
     "grid": "grid", "wall_s": "wall s", "cpu_s": "CPU s", "memory_mb": "memory at most (MB)",
@@ -63,7 +63,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the table."""
-    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
+    show(COLUMNS, rows(arguments().parse_args()))
 
 
 if __name__ == "__main__":

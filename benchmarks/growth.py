@@ -21,7 +21,7 @@ from clock import smallest, spend
 from overhead import BENCH
 from scene import made, problem
 from tables import Row as AnyRow
-from tables import markdown
+from tables import show
 from tasks import ours
 
 from bench.contracts import Exposed
@@ -181,10 +181,9 @@ def arguments() -> argparse.ArgumentParser:
 def main() -> None:
     """Print the tables."""
     torch.set_num_threads(1)
-    found = [r._asdict() for r in rows(arguments().parse_args())]
-    print(markdown(COLUMNS, found))
-    print()
-    print(markdown(FIT_COLUMNS, [f._asdict() for f in fits(found)]))
+    found = list(rows(arguments().parse_args()))
+    show(COLUMNS, found)
+    show(FIT_COLUMNS, fits([r._asdict() for r in found]))
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ from clock import cpu_seconds
 from deepinv.physics import Blur, BlurFFT, PoissonGaussianNoise
 from deepinv.physics.generator import MotionBlurGenerator
 from scene import made, picture
-from tables import markdown
+from tables import show
 
 from bench.blur import Boundary
 from bench.contracts import Image
@@ -141,7 +141,7 @@ def main() -> None:
     """Print the table."""
     options = arguments().parse_args()
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
+    show(COLUMNS, rows(options))
 
 
 if __name__ == "__main__":

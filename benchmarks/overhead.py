@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from clock import Spent, spend
-from tables import markdown
+from tables import show
 from tasks import ours
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
@@ -101,7 +101,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the table."""
-    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
+    show(COLUMNS, rows(arguments().parse_args()))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from tables import markdown
+from tables import show
 
 from bench.train import loop
 from bench.train.feed import tensors
@@ -90,7 +90,7 @@ def main() -> None:
     if options.data_root is None:
         parser.error("--data-root FOLDER with photographs is needed")
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
+    show(COLUMNS, rows(options))
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-from tables import markdown
+from tables import show
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
@@ -76,7 +76,7 @@ def arguments() -> argparse.ArgumentParser:
 
 def main() -> None:
     """Print the table."""
-    print(markdown(COLUMNS, [r._asdict() for r in rows(arguments().parse_args())]))
+    show(COLUMNS, rows(arguments().parse_args()))
 
 
 def _run(folder: Path, cells: int, size: int) -> Path:

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 
 import torch
 from scene import made
-from tables import markdown
+from tables import show
 from torch import Tensor
 
 from bench.assemble import assemble
@@ -133,7 +133,7 @@ def main() -> None:
     """Print the table."""
     options = arguments().parse_args()
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
+    show(COLUMNS, rows(options))
 
 
 if __name__ == "__main__":

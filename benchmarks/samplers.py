@@ -24,7 +24,7 @@ from clock import cpu_seconds
 from deepinv.physics import BlurFFT, GaussianNoise
 from deepinv.sampling import DDRM
 from scene import made, psnr
-from tables import markdown
+from tables import show
 from torch import Tensor
 
 from bench.assemble import assemble
@@ -226,9 +226,8 @@ def main() -> None:
     """Print the tables."""
     options = arguments().parse_args()
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
-    print()
-    print(markdown(BATCH_COLUMNS, [r._asdict() for r in batches(options)]))
+    show(COLUMNS, rows(options))
+    show(BATCH_COLUMNS, batches(options))
 
 
 if __name__ == "__main__":

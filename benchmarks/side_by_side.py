@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from clock import smallest
 from scene import Case, around, at, best, made, problem, quality
-from tables import markdown
+from tables import show
 from torch import Tensor
 
 from bench.contracts import Problem
@@ -308,9 +308,8 @@ def main() -> None:
     """Print the tables."""
     options = arguments().parse_args()
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
-    print()
-    print(markdown(ITERATION_COLUMNS, [r._asdict() for r in iterations(options)]))
+    show(COLUMNS, rows(options))
+    show(ITERATION_COLUMNS, iterations(options))
 
 
 if __name__ == "__main__":

@@ -36,6 +36,11 @@ def markdown(columns: Mapping[str, str], rows: Iterable[Row]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
+def show(columns: Mapping[str, str], rows: Iterable[Any]) -> None:
+    """Print a table of NamedTuples once all of them were measured, and an empty line."""
+    print(markdown(columns, [row._asdict() for row in rows]), end="\n\n")
+
+
 def _cell(key: str, value: object) -> str:
     return f"{value:.2f}" if key.endswith("db") and isinstance(value, float) else text(value)
 

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import torch
 from clock import smallest
 from scene import Case, around, best, kernel, made, problem
-from tables import markdown
+from tables import show
 from torch import Tensor
 
 from bench.blur import Blur
@@ -110,7 +110,7 @@ def main() -> None:
     """Print the table."""
     options = arguments().parse_args()
     torch.set_num_threads(1)
-    print(markdown(COLUMNS, [r._asdict() for r in rows(options)]))
+    show(COLUMNS, rows(options))
 
 
 if __name__ == "__main__":

@@ -97,8 +97,7 @@ def _file(name: str) -> Path:
     """The site file that ``name`` means: a path ending in .py, or a shipped site."""
     if name.endswith(".py"):
         return Path(name).expanduser()
-    place = plugins.folder("sites")
-    shipped = {p.stem: p for p in sorted(place.glob("*.py"))} if place else {}
+    shipped = plugins.shipped("sites", ".py")
     if name in shipped:
         return shipped[name]
     raise SettingError(f"--executor: no site is called {name!r}. {did_you_mean(name, shipped)} A path ends in .py.")
