@@ -72,11 +72,8 @@ def test_unknown_weights_stop_the_run_before_anything_is_computed(write_grid, ru
 
 
 def test_the_code_of_networks_is_part_of_the_solvers_that_use_them_alone() -> None:
-    harness = keys._closure({f for m in keys._HARNESS if (f := keys._file(m))}, without=keys._PRIORS)
-    assert not [f for f in harness if "networks" in f.parts or "diffusion" in f.parts]
-    priors = keys._file(keys._PRIORS)
-    assert priors is not None
-    assert any("networks" in f.parts for f in keys._closure({priors}))
+    assert not [f for f in keys.harness_files() if "networks" in f.parts or "diffusion" in f.parts]
+    assert any("networks" in f.parts for f in keys.closure(keys.files_of(keys.PRIORS)))
 
 
 def test_samples_are_drawn_from_stochastic_solvers_alone(write_grid, run_grid) -> None:
