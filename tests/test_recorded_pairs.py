@@ -94,7 +94,7 @@ def test_frames_that_do_not_fit_are_refused(gopro: Path) -> None:
     dataset = made("gopro", path=str(gopro), size=64)
     with pytest.raises(DataError, match="64 are needed"):
         dataset.load(dataset.ids()[0])
-    with pytest.raises(DataError, match="no frame 'x'"):
+    with pytest.raises(DataError, match="no picture 'x'"):
         dataset.load("x")
     with pytest.raises(SettingError, match="size must be at least 1"):
         made("gopro", path=str(gopro), size=0)
