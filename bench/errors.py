@@ -8,7 +8,9 @@ BenchError
 ├── PsfError       a kernel: does not fit, does not sum to one, cannot be read
 ├── WeightsError   trained weights: missing, corrupt, not what their card says
 ├── SolverError    what a solver returned cannot be used (shape, dtype, NaN)
-└── ResultError    results that cannot be read or must not be compared
+├── ResultError    results that cannot be read or must not be compared
+├── RecipeError    a training recipe that cannot mean what it says (file)
+└── TrainingError  training cannot go on: loss not finite, disk full, folder in use or of another recipe
 """
 
 from collections.abc import Iterable
@@ -49,6 +51,14 @@ class SolverError(BenchError):
 
 class ResultError(BenchError):
     """Results cannot be read, or were asked to be compared although they are not comparable."""
+
+
+class RecipeError(BenchError):
+    """A training recipe cannot mean what it says; the text starts with the file."""
+
+
+class TrainingError(BenchError):
+    """Training cannot go on: the loss is not finite, the disk is full, the folder belongs to another recipe."""
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

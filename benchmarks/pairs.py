@@ -19,10 +19,10 @@ import torch
 from tables import show
 
 from bench.train import loop
-from bench.train.feed import tensors
-from bench.train.lesson import Lesson, lesson_of
-from bench.train.recipe import read
-from bench.train.state import State
+from bench.train.data.feed import tensors
+from bench.train.kinds.base import Lesson
+from bench.train.recipe.read import read
+from bench.train.session import initial_state, lesson_of
 
 RECIPES = ("conditional_dm_cpu", "convir_cpu", "swinir_light_cpu")
 COLUMNS = {
@@ -51,7 +51,7 @@ def rate(make: Callable[[int], object], batch: int, steps: range) -> float:
 
 def used(lesson: Lesson, plan: Any, steps: int) -> float:
     """Pairs per CPU second that training steps use."""
-    state, batch = State.start(plan, torch.device("cpu")), tensors(lesson.make(0))
+    state, batch = initial_state(plan, torch.device("cpu")), tensors(lesson.make(0))
 
     def step(_: int) -> None:
         loop.step(state, lesson, batch, torch.device("cpu"))

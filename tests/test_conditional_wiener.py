@@ -17,9 +17,9 @@ from bench.networks.trained import load_conditional
 from bench.plugins import find, load
 from bench.seeds import generator
 from bench.testing import check_solver
-from bench.train import pairs
-from bench.train.recipe import read
-from bench.train.restoration import ConditionalRecipe
+from bench.train.data import pairs
+from bench.train.recipe.read import read
+from bench.train.recipe.restoration import ConditionalRecipe
 from bench.wiener import wiener
 from tests.restoration import CONDITIONAL, INFORMED, UNET, write_conditional, write_recipe
 from tests.training import write_images

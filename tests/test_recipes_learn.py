@@ -14,9 +14,10 @@ from PIL import Image as Pil
 from scipy.ndimage import gaussian_filter
 
 from bench.train import loop
-from bench.train.feed import tensors
-from bench.train.lesson import Lesson, lesson_of
-from bench.train.recipe import read
+from bench.train.data.feed import tensors
+from bench.train.kinds.base import Lesson
+from bench.train.recipe.read import read
+from bench.train.session import initial_state, lesson_of
 from bench.train.state import State
 
 RECIPES = Path(__file__).parents[1] / "recipes"
@@ -99,7 +100,7 @@ def test_a_short_training_of_a_recipe_lowers_its_validation_loss(
     plan = small(name, slices, tmp_path)
     lesson = lesson_of(plan)
     lesson.open(Path())
-    state = State.start(plan, CPU)
+    state = initial_state(plan, CPU)
     reached = before = val_loss(lesson, state)
     wanted = (1 - SHARE.get(name, 0.2)) * before
     while state.step < STEPS and reached > wanted:

@@ -20,16 +20,18 @@ from PIL import Image
 
 import bench.train
 from bench.diffusion.schedule import Schedule
+from bench.errors import RecipeError, TrainingError
 from bench.networks import weights
 from bench.networks.prior import Prior
-from bench.train import checkpoint, data, loop, validate
-from bench.train.errors import RecipeError, TrainingError
-from bench.train.feed import tensors as tensors_of
+from bench.train import checkpoint, loop, validate
+from bench.train.data import images
+from bench.train.data.feed import tensors as tensors_of
+from bench.train.figures import ddim
 from bench.train.history import History
-from bench.train.lesson import Lesson, lesson_of
-from bench.train.recipe import Source, read
-from bench.train.session import lock
-from bench.train.show import ddim
+from bench.train.kinds.base import Lesson
+from bench.train.recipe.base import Source
+from bench.train.recipe.read import read
+from bench.train.session import initial_state, lesson_of, lock
 from bench.train.state import State
 from tests.training import TINY, write_images, write_recipe
 
@@ -130,7 +132,7 @@ def test_a_training_may_start_from_the_weights_of_another(recipe, tmp_path, root
     run(recipe, tmp_path / "a", root)
     bench.train.export(tmp_path / "a/best.safetensors", tmp_path / "first.safetensors")
     after = write_recipe(tmp_path / "after.yaml", init=str(tmp_path / "first.safetensors"))
-    begun = State.start(read(after), CPU).model.state_dict()
+    begun = initial_state(read(after), CPU).model.state_dict()
     first = weights.load(tmp_path / "first.safetensors").state_dict()
     assert all(torch.equal(begun[k], first[k]) for k in first)
 
@@ -141,7 +143,7 @@ def test_weights_of_another_network_are_no_start(recipe, tmp_path, root):
     network = TINY["network"] | {"channels": [8, 16]}
     after = write_recipe(tmp_path / "after.yaml", init=str(tmp_path / "first.safetensors"), network=network)
     with pytest.raises(RecipeError, match="another network"):
-        State.start(read(after), torch.device("cpu"))
+        initial_state(read(after), torch.device("cpu"))
 
 
 def test_resuming_with_another_recipe_is_refused_and_names_what_differs(recipe, tmp_path, root):
@@ -181,8 +183,8 @@ def test_a_checkpoint_that_is_torn_is_refused_by_name(recipe, tmp_path, root):
 def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(recipe, tmp_path, root, monkeypatch):
     run(recipe, tmp_path / "a", root, steps=3)
     before = (tmp_path / "a/last.safetensors").read_bytes()
-    real = data.batch
-    monkeypatch.setattr(data, "batch", lambda *args: real(*args) * np.float32(math.nan))
+    real = images.batch
+    monkeypatch.setattr(images, "batch", lambda *args: real(*args) * np.float32(math.nan))
     with pytest.raises(TrainingError, match="not finite at step 3"):
         run(recipe, tmp_path / "a", root, resume=True, steps=3 + TINY["optimiser"]["decay"] + 1)
     assert (tmp_path / "a/last.safetensors").read_bytes() == before
@@ -191,7 +193,7 @@ def test_a_loss_that_is_not_finite_stops_the_training_and_keeps_the_checkpoint(r
 def begun(plan: Any, root: Path) -> tuple[State, Lesson]:
     lesson = lesson_of(plan)
     lesson.open(root)
-    return State.start(plan, CPU), lesson
+    return initial_state(plan, CPU), lesson
 
 
 def test_a_step_whose_loss_is_not_finite_changes_no_weight(recipe, root):
@@ -244,7 +246,7 @@ def test_the_best_weights_are_the_average_with_a_card_that_says_where_they_come_
     assert card["recipe_sha256"] == read(recipe).sha
     assert card["steps"] in (5, 10, 12)
     assert str(root) not in card_path.read_text()
-    crops = data.centres(data.load(Source(path="val"), 8, root), 8)
+    crops = images.centres(images.load(Source(path="val"), 8, root), 8)
     assert validate.validate(prior, crops, [25])["psnr_25"] == pytest.approx(card["validation"]["psnr_25"], abs=0.05)
 
 

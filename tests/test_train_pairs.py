@@ -11,18 +11,19 @@ import torch
 from PIL import Image
 
 from bench import grid as grids
-from bench.errors import DataError
+from bench.errors import DataError, RecipeError
 from bench.exposure import expose
 from bench.index import ImageIndex
 from bench.measure import Image as Scene
 from bench.measure import blur_valid
 from bench.plan import Planner
-from bench.train import folders, pairs
-from bench.train.degradation import Exposures
-from bench.train.errors import RecipeError
-from bench.train.feed import feed
-from bench.train.recipe import read
-from bench.train.restoration import ConditionalRecipe, Degradation, RestorerRecipe
+from bench.recorded_pairs import gopro, rsblur
+from bench.train.data import pairs
+from bench.train.data.degrade import Exposures
+from bench.train.data.feed import feed
+from bench.train.data.layouts import halve
+from bench.train.recipe.read import read
+from bench.train.recipe.restoration import ConditionalRecipe, Degradation, RestorerRecipe
 from tests.restoration import SWINIR, write_recipe
 from tests.training import write_images
 
@@ -222,22 +223,20 @@ def test_rsblur_may_be_given_as_a_list_of_files(recorded: Path) -> None:
     shots = [f"0001/{i:06}" for i in (0, 2)]
     lines = [f"rsblur/{s}/gt/gt_sharp.png rsblur/{s}/real_blur/real_blur.png" for s in shots]
     (recorded / "some.txt").write_text("\n".join(lines))
-    assert [name for name, *_ in folders.rsblur(recorded / "some.txt")] == [
-        f"rsblur/{s}/gt/gt_sharp.png" for s in shots
-    ]
+    assert [name for name, *_ in rsblur(recorded / "some.txt")] == [f"rsblur/{s}/gt/gt_sharp.png" for s in shots]
 
 
 def test_halving_averages_two_by_two_pixels() -> None:
     pixels = np.array([[0, 4, 9], [8, 4, 9], [7, 7, 7]], dtype=np.uint8)
-    assert np.array_equal(folders.halve(pixels), [[4]])
+    assert np.array_equal(halve(pixels), [[4]])
 
 
 def test_pairs_that_lack_their_blurred_picture_are_named(recorded: Path) -> None:
     (recorded / "gopro/S1/blur/000001.png").unlink()
     with pytest.raises(DataError, match=r"1 of 3 sharp pictures lack .*000001\.png"):
-        folders.gopro(recorded / "gopro")
+        gopro(recorded / "gopro")
     with pytest.raises(DataError, match="holds no pairs"):
-        folders.rsblur(recorded / "gopro")
+        rsblur(recorded / "gopro")
 
 
 @pytest.mark.parametrize("frames", [1, 3, 5])

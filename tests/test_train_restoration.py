@@ -13,17 +13,18 @@ import torch
 from PIL import Image
 
 import bench.train
+from bench.errors import RecipeError, TrainingError
 from bench.networks import weights
 from bench.networks.conditional import ConditionalUNet
 from bench.networks.prior import build
 from bench.networks.trained import load_conditional, load_restorer
 from bench.networks.unet import UNetConfig
-from bench.train import checkpoint, loop, losses, pairs
-from bench.train.errors import RecipeError, TrainingError
+from bench.train import checkpoint, loop, losses
+from bench.train.data import pairs
 from bench.train.history import History
-from bench.train.lesson import lesson_of
-from bench.train.recipe import read
-from bench.train.restoration import RestorationLoss
+from bench.train.recipe.read import read
+from bench.train.recipe.restoration import RestorationLoss
+from bench.train.session import initial_state, lesson_of
 from bench.train.state import State
 from bench.train.validate import psnr
 from tests.restoration import CONDITIONAL, CONVIR, INFORMED, RESIDUAL, SWINIR, UNET, write_recipe, write_restorer
@@ -148,13 +149,13 @@ def test_a_conditional_model_that_starts_from_a_prior_ignores_the_measurement_at
     }
     (tmp_path / "prior.safetensors").write_bytes(weights.encode(prior.network.state_dict(), card, torch.float32))
     recipe = write_recipe(tmp_path / "r.yaml", **CONDITIONAL, init=str(tmp_path / "prior.safetensors"))
-    model = State.start(read(recipe), CPU).model.eval()
+    model = initial_state(read(recipe), CPU).model.eval()
     x, y, t = torch.randn(2, 1, 16, 16), torch.randn(2, 1, 16, 16), torch.tensor([3.0, 700.0])
     with torch.no_grad():
         assert torch.allclose(model.given(y)(x, t), prior.eval()(x, t), atol=1e-6)
     wide = {"kind": "conditional", "network": UNET.model_copy(update={"channels": (8, 16)}).model_dump(mode="json")}
     with pytest.raises(RecipeError, match="holds another network"):
-        State.start(read(write_recipe(tmp_path / "w.yaml", **wide, init=str(tmp_path / "prior.safetensors"))), CPU)
+        initial_state(read(write_recipe(tmp_path / "w.yaml", **wide, init=str(tmp_path / "prior.safetensors"))), CPU)
 
 
 def test_a_predictor_that_was_trained_before_is_left_as_it_is_and_the_diffusion_learns(
@@ -165,7 +166,7 @@ def test_a_predictor_that_was_trained_before_is_left_as_it_is_and_the_diffusion_
     network = UNET.model_copy(update={"predictor": predictor}).model_dump(mode="json")
     changes = {"kind": "conditional", "network": network, "predictor_init": trained, "predictor_loss": 0}
     recipe = write_recipe(tmp_path / "r.yaml", **changes)
-    before = State.start(read(recipe), CPU).average.network.state_dict()
+    before = initial_state(read(recipe), CPU).average.network.state_dict()
     bench.train.run(recipe, tmp_path / "out", data_root=root)
     after = load_conditional(tmp_path / "out/best.safetensors").network.state_dict()
     given = load_restorer(Path(trained)).state_dict()
@@ -178,7 +179,7 @@ def test_weights_of_another_restorer_are_no_start_for_a_predictor(tmp_path: Path
     network = UNET.model_copy(update={"predictor": SWINIR}).model_dump(mode="json")
     changes = {"kind": "conditional", "network": network, "predictor_init": trained}
     with pytest.raises(RecipeError, match="holds another predictor"):
-        State.start(read(write_recipe(tmp_path / "r.yaml", **changes)), CPU)
+        initial_state(read(write_recipe(tmp_path / "r.yaml", **changes)), CPU)
     with pytest.raises(RecipeError, match="for a network with a predictor"):
         read(write_recipe(tmp_path / "r.yaml", **CONDITIONAL, predictor_init=trained))
 
@@ -235,7 +236,7 @@ def test_a_short_training_lowers_the_validation_loss_by_a_fifth(kind: str, tmp_p
     plan = read(recipe)
     lesson = lesson_of(plan)
     lesson.open(root)
-    before = lesson.validate(State.start(plan, CPU).average)["val_loss"]
+    before = lesson.validate(initial_state(plan, CPU).average)["val_loss"]
     bench.train.run(recipe, tmp_path / "out", data_root=root)
     assert float(rows(tmp_path / "out")[-1]["val_loss"]) < 0.8 * before
 

@@ -10,12 +10,13 @@ import pytest
 import torch
 
 from bench.diffusion.schedule import Schedule
-from bench.errors import DataError
-from bench.train import data, validate
-from bench.train.alter import Alteration, alter
-from bench.train.errors import RecipeError
-from bench.train.objective import Balance, draw_times, frequency_loss
-from bench.train.recipe import Augment, NoiseConfig, Optimiser, Source, read
+from bench.errors import DataError, RecipeError
+from bench.train import validate
+from bench.train.data.alter import alter
+from bench.train.data.images import batch, load
+from bench.train.losses import Balance, draw_times, frequency_loss
+from bench.train.recipe.base import Alteration, Augment, NoiseConfig, Optimiser, Source
+from bench.train.recipe.read import read
 from bench.train.state import learning_rate
 from tests.training import write_images, write_recipe
 
@@ -80,8 +81,8 @@ def test_training_draws_noise_levels_from_the_log_normal_of_the_recipe():
 
 
 def test_a_batch_is_a_function_of_its_key_alone(root):
-    images = data.load(Source(path="train"), 8, root)
-    one, same, other = (data.batch(images, Augment(), 8, 5, (0, step)) for step in (7, 7, 8))
+    images = load(Source(path="train"), 8, root)
+    one, same, other = (batch(images, Augment(), 8, 5, (0, step)) for step in (7, 7, 8))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
     assert one.shape == (5, 1, 8, 8)
@@ -90,8 +91,8 @@ def test_a_batch_is_a_function_of_its_key_alone(root):
 
 
 def test_without_augmentation_every_crop_is_a_piece_of_an_image(root):
-    images = data.load(Source(path="train"), 8, root)
-    crops = data.batch(images, Augment(flips=(), scale_share=0), 8, 10, (0, 0))
+    images = load(Source(path="train"), 8, root)
+    crops = batch(images, Augment(flips=(), scale_share=0), 8, 10, (0, 0))
     windows = [np.lib.stride_tricks.sliding_window_view(p, (8, 8)).reshape(-1, 64) for p in images.pixels]
     known = {w.tobytes() for w in np.concatenate(windows)}
     assert all(np.rint((c + 1) * 127.5).astype(np.uint8).tobytes() in known for c in crops)
@@ -128,26 +129,26 @@ def test_rotations_turn_by_five_degrees_in_opposite_senses():
 
 
 def test_resize_takes_whole_images_to_the_training_size(root):
-    images = data.load(Source(path="train"), 12, root, resize=True)
+    images = load(Source(path="train"), 12, root, resize=True)
     assert {p.shape for p in images.pixels} == {(12, 12)}
 
 
 def test_repeat_multiplies_the_share_of_the_images_that_match(root):
-    images = data.load(Source(path="train", repeat={"train_0": 3}), 8, root)
+    images = load(Source(path="train", repeat={"train_0": 3}), 8, root)
     assert images.shares[0] == pytest.approx(3 * images.shares[1])
     assert images.shares.sum() == pytest.approx(1)
 
 
 def test_images_too_small_missing_or_corrupt_are_named(root, tmp_path):
     with pytest.raises(DataError, match="none of its 6 images has sides of at least 64"):
-        data.load(Source(path="train"), 64, root)
+        load(Source(path="train"), 64, root)
     with pytest.raises(DataError, match="there is no folder"):
-        data.load(Source(path="absent"), 8, root)
+        load(Source(path="absent"), 8, root)
     with pytest.raises(DataError, match="holds no images"):
-        data.load(Source(path="."), 8, tmp_path)
+        load(Source(path="."), 8, tmp_path)
     (tmp_path / "broken.png").write_bytes(b"no picture")
     with pytest.raises(DataError, match=r"broken\.png"):
-        data.load(Source(path="."), 8, tmp_path)
+        load(Source(path="."), 8, tmp_path)
 
 
 def test_validation_of_the_noisy_crops_themselves_gives_the_psnr_of_the_noise(root):

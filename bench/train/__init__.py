@@ -70,7 +70,8 @@ def export_calibrated(
     from pathlib import Path
 
     from bench.train.calibrate import calibration
-    from bench.train.recipe import Recipe, read
+    from bench.train.recipe.prior import Recipe
+    from bench.train.recipe.read import read
     from bench.train.session import with_folders
 
     plan = with_folders(read(recipe), train, None)

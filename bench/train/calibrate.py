@@ -12,8 +12,8 @@ from torch import Tensor
 from bench.diffusion.calibration import measure
 from bench.networks import weights
 from bench.networks.prior import scalar
-from bench.train import data
-from bench.train.recipe import Recipe
+from bench.train.data import images
+from bench.train.recipe.prior import Recipe
 
 #: Centre crops of training images that the error is averaged over.
 CROPS = 256
@@ -23,8 +23,8 @@ CROPS = 256
 def calibration(source: Path, recipe: Recipe, root: Path) -> dict[str, Any]:
     """The entry of the card: power spectra of the error of the weights in ``source`` on training images."""
     prior = weights.load(source)
-    images = data.load(recipe.data.train, recipe.size, root, resize=recipe.augment.resize)
-    crops = data.centres(images, recipe.size)
+    loaded = images.load(recipe.data.train, recipe.size, root, resize=recipe.augment.resize)
+    crops = images.centres(loaded, recipe.size)
     chosen = np.random.default_rng(0).permutation(len(crops))[:CROPS]
 
     def denoise(y: Tensor, sigma: float) -> Tensor:

@@ -9,6 +9,7 @@ import torch
 
 from bench.networks import weights
 from bench.networks.unet import count_parameters
+from bench.train.checkpoint import write_atomically
 
 if TYPE_CHECKING:
     from bench.train.state import State
@@ -33,6 +34,15 @@ def card(state: State, said: dict[str, Any], figures: dict[str, float]) -> dict[
     }
 
 
+def seen(recipe: Any) -> dict[str, Any]:
+    """What a card says about the pairs of a restoration recipe."""
+    section = recipe.degradation
+    return {
+        "degradation": None if section is None else section.model_dump(mode="json"),
+        "pairs": recipe.pairs.model_dump(mode="json", exclude_unset=True),
+    }
+
+
 def encode_average(state: State, card: dict[str, Any], dtype: torch.dtype = torch.float32) -> bytes:
     """A weights file of the moving average."""
     return weights.encode(state.average.network.state_dict(), card, dtype)
@@ -40,8 +50,6 @@ def encode_average(state: State, card: dict[str, Any], dtype: torch.dtype = torc
 
 def export(source: Path, target: Path, extra: dict[str, Any]) -> Path:
     """See ``bench.train.export``."""
-    from bench.train.checkpoint import write_atomically
-
     tensors, card = weights.read(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").unlink(missing_ok=True)

@@ -12,8 +12,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.atomic import replacing
-from bench.errors import ResultError
-from bench.train.errors import TrainingError
+from bench.errors import ResultError, TrainingError
 
 FORMAT = "deblur-bench checkpoint 1"
 

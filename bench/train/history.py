@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from bench.train.errors import TrainingError
+from bench.errors import TrainingError
 
 
 class History:

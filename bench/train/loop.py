@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
+from bench.errors import TrainingError
 from bench.seeds import digest
 from bench.train.card import card, encode_average
 from bench.train.checkpoint import write_atomically
-from bench.train.errors import TrainingError
-from bench.train.feed import Batch, feed
+from bench.train.data.feed import Batch, feed
 from bench.train.history import History
-from bench.train.lesson import Lesson
+from bench.train.kinds.base import Lesson
 from bench.train.state import State, learning_rate
 
 if TYPE_CHECKING:
-    from bench.train.recipe import AnyRecipe
+    from bench.train.recipe.read import AnyRecipe
 
 
 @dataclass

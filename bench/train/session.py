@@ -8,19 +8,22 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
 
+from bench.errors import RecipeError, TrainingError
+from bench.networks.unet import count_parameters
 from bench.train import checkpoint
-from bench.train.errors import TrainingError
-from bench.train.lesson import lesson_of
+from bench.train.kinds.base import Lesson
+from bench.train.kinds.conditional import ConditionalLesson
+from bench.train.kinds.prior import PriorLesson
+from bench.train.kinds.restorer import RestorerLesson
 from bench.train.loop import Trainer
-from bench.train.recipe import Source, read
+from bench.train.recipe.base import Source
+from bench.train.recipe.read import AnyRecipe, read
+from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
 from bench.train.state import State
-
-if TYPE_CHECKING:
-    from bench.train.recipe import AnyRecipe
+from bench.weights_file import find
 
 
 def run(
@@ -43,7 +46,7 @@ def run(
         start, end = starting_point(out, plan, resume=resume, finish=finish)
         plan = plan.model_copy(update={"steps": end})
         place = choose_device(plan)
-        state = State.start(plan, place)
+        state = initial_state(plan, place)
         if start is not None:
             state.restore(start)
             sys.stderr.write(f"resumed {start} at step {state.step}\n")
@@ -53,6 +56,30 @@ def run(
         lesson.open(data_root or Path())
         Trainer(state, lesson, out, place).run()
     return out / "best.safetensors"
+
+
+def lesson_of(recipe: AnyRecipe) -> Lesson:
+    """The lesson that a recipe asks for."""
+    if isinstance(recipe, ConditionalRecipe):
+        return ConditionalLesson(recipe)
+    return RestorerLesson(recipe) if isinstance(recipe, RestorerRecipe) else PriorLesson(recipe)
+
+
+def initial_state(recipe: AnyRecipe, device: torch.device) -> State:
+    """The state before the first step, initialised from the recipe's seed."""
+    torch.manual_seed(recipe.seed)
+    lesson = lesson_of(recipe)
+    model = lesson.model().to(device)
+    if recipe.parameters not in (None, n := count_parameters(model)):
+        raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
+    if recipe.init is not None:
+        lesson.take(model, find(recipe.init))
+    average = lesson.model().to(device).requires_grad_(False).eval()
+    average.load_state_dict(model.state_dict())
+    o = recipe.optimiser
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name]
+    optimiser = kind(model.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
+    return State(recipe, model, average, optimiser, lesson.balance(model))
 
 
 def with_folders(recipe: AnyRecipe, train: Path | None, val: Path | None) -> AnyRecipe:

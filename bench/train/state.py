@@ -9,15 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.networks.unet import count_parameters
+from bench.errors import TrainingError
 from bench.train import checkpoint
-from bench.train.errors import RecipeError, TrainingError
-from bench.train.lesson import lesson_of
-from bench.train.objective import Balance
-from bench.weights_file import find
+from bench.train.losses import Balance
 
 if TYPE_CHECKING:
-    from bench.train.recipe import AnyRecipe, Optimiser
+    from bench.train.recipe.base import Optimiser
+    from bench.train.recipe.read import AnyRecipe
 
 #: plain data that a checkpoint carries beside the tensors
 _KEPT = ("step", "seconds", "losses")
@@ -46,23 +44,6 @@ class State:
     seconds: float = 0.0
     waited: float = 0.0
     losses: list[float] = field(default_factory=list)
-
-    @classmethod
-    def start(cls, recipe: AnyRecipe, device: torch.device) -> State:
-        """Freshly initialised from the recipe's seed."""
-        torch.manual_seed(recipe.seed)
-        lesson = lesson_of(recipe)
-        model = lesson.model().to(device)
-        if recipe.parameters not in (None, n := count_parameters(model)):
-            raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
-        if recipe.init is not None:
-            lesson.take(model, find(recipe.init))
-        average = lesson.model().to(device).requires_grad_(False).eval()
-        average.load_state_dict(model.state_dict())
-        o = recipe.optimiser
-        kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name]
-        optimiser = kind(model.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
-        return cls(recipe, model, average, optimiser, lesson.balance(model))
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises TrainingError; the file that was there is kept then."""

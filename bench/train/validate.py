@@ -9,12 +9,12 @@ import torch
 
 from bench.networks.prior import Prior, scalar
 from bench.seeds import generator
-from bench.train.objective import draw_times
+from bench.train.losses import draw_times
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from bench.train.recipe import NoiseConfig
+    from bench.train.recipe.base import NoiseConfig
 
 
 def noisy(crops: np.ndarray, sigma: float) -> np.ndarray:

@@ -13,11 +13,11 @@ from bench.errors import DataError
 from bench.measure import Measurement
 from bench.networks.conditional import ConditionalConfig
 from bench.seeds import generator
-from bench.train import data, folders
-from bench.train.degradation import Exposures
+from bench.train.data import images, layouts
+from bench.train.data.degrade import Exposures
 
 if TYPE_CHECKING:
-    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
+    from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
 
 #: truth (C, H, W) and what is seen (frames C, H, W), float32 in [0, 1] units
 Pair = tuple[np.ndarray, np.ndarray]
@@ -49,13 +49,13 @@ class Pairs:
         """Truths (n, C, size, size) and measurements (n, frames C, size, size), float32: a function of ``key``."""
         rng = generator("pairs", *key)
         chosen = rng.choice(len(self), size=self.recipe.batch, p=self.shares)
-        pieces = (data.crop(self.stack(i), self.recipe.augment, self._side, rng) for i in chosen)
+        pieces = (images.crop(self.stack(i), self.recipe.augment, self._side, rng) for i in chosen)
         return _stacked([self._pair(p, rng) for p in pieces])
 
     def centres(self, limit: int) -> Pair:
         """The centre crops of up to ``limit`` items, spread evenly, degraded the same way every time."""
         chosen = np.unique(np.linspace(0, len(self) - 1, min(limit, len(self))).round().astype(int))
-        pieces = ((i, data.centre(self.stack(i), self._side)) for i in chosen)
+        pieces = ((i, images.centre(self.stack(i), self._side)) for i in chosen)
         return _stacked([self._pair(p, generator("validation pair", self.recipe.seed, int(i))) for i, p in pieces])
 
     @property
@@ -86,10 +86,10 @@ def _stacked(pairs: Sequence[Pair]) -> Pair:
     return truths, measured
 
 
-def load(recipe: ConditionalRecipe | RestorerRecipe, part: folders.Part, root: Path) -> Pairs:
+def load(recipe: ConditionalRecipe | RestorerRecipe, part: layouts.Part, root: Path) -> Pairs:
     """The training or validation pairs of a recipe. Raises DataError when there are none large enough."""
     exposures = None if recipe.degradation is None else Exposures(recipe.degradation, recipe.seed)
-    found = folders.stacks(recipe, part, root)
+    found = layouts.stacks(recipe, part, root)
     side = recipe.size + 2 * recipe.margin
     kept = [i for i, (_, shape) in enumerate(found.shapes) if min(shape) >= side]
     if not kept:

@@ -9,15 +9,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import RecipeError
 from bench.networks.restorer import Restorer, build
 from bench.networks.trained import load_restorer
-from bench.train import figures, losses, pairs
-from bench.train.errors import RecipeError
-from bench.train.feed import Batch
-from bench.train.lesson import Lesson, Loss, autocast, nothing
+from bench.train import figures, losses
+from bench.train.card import seen
+from bench.train.data import pairs
+from bench.train.data.feed import Batch
+from bench.train.kinds.base import Lesson, Loss, autocast, nothing
 
 if TYPE_CHECKING:
-    from bench.train.restoration import RestorerRecipe
+    from bench.train.recipe.restoration import RestorerRecipe
     from bench.train.state import State
 
 
@@ -94,12 +96,3 @@ class RestorerLesson(Lesson):
     def card(self) -> dict[str, Any]:
         """Kind and degradation."""
         return {"kind": "restorer", **seen(self.recipe)}
-
-
-def seen(recipe: Any) -> dict[str, Any]:
-    """What a card says about the pairs of a restoration recipe."""
-    section = recipe.degradation
-    return {
-        "degradation": None if section is None else section.model_dump(mode="json"),
-        "pairs": recipe.pairs.model_dump(mode="json", exclude_unset=True),
-    }

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
-Alteration = Literal[
-    "none", "rotate_left", "rotate_right", "flip", "gaussian", "salt_and_pepper", "brightness", "contrast"
-]
+if TYPE_CHECKING:
+    from bench.train.recipe.base import Alteration
 
 
 def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.ndarray:

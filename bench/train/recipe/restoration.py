@@ -11,8 +11,8 @@ from bench.errors import BenchError
 from bench.networks.conditional import ConditionalConfig
 from bench.networks.convir import ConvIRConfig
 from bench.networks.restorer import RestorerConfig
-from bench.train import degradation
-from bench.train.recipe import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
+from bench.train.data.variants import variants
+from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
 
 
 class Degradation(Part):
@@ -43,8 +43,8 @@ class Degradation(Part):
     @model_validator(mode="after")
     def _fits(self) -> Degradation:
         try:
-            degradation.variants("operator", self.blur)
-            degradation.variants("noise", self.noise)
+            variants("operator", self.blur)
+            variants("noise", self.noise)
         except BenchError as error:
             raise ValueError(str(error)) from error
         return self

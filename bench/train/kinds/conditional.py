@@ -9,22 +9,22 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from bench.errors import RecipeError
 from bench.networks import weights
 from bench.networks.conditional import Condition, Conditional, build
 from bench.networks.trained import load_restorer
 from bench.seeds import generator
-from bench.train import figures, pairs
-from bench.train.errors import RecipeError
-from bench.train.feed import Batch
-from bench.train.learn_prior import balanced, update
-from bench.train.learn_restorer import seen
-from bench.train.lesson import Lesson, Loss, autocast
-from bench.train.objective import Balance, draw_times
-from bench.train.show import ddim
+from bench.train import figures
+from bench.train.card import seen
+from bench.train.data import pairs
+from bench.train.data.feed import Batch
+from bench.train.figures import ddim
+from bench.train.kinds.base import Lesson, Loss, autocast
+from bench.train.losses import Balance, balanced, draw_times
 from bench.weights_file import find
 
 if TYPE_CHECKING:
-    from bench.train.restoration import ConditionalRecipe
+    from bench.train.recipe.restoration import ConditionalRecipe
     from bench.train.state import State
 
 
@@ -79,7 +79,8 @@ class ConditionalLesson(Lesson):
 
     def loss(self, state: State, batch: Batch) -> Loss:
         """Squared error of the prediction at random noise levels, plus the predictor's own error."""
-        recipe, model = self.recipe, state.model
+        recipe, model, balance = self.recipe, state.model, state.balance
+        assert balance is not None
         x, y = (2 * b - 1 for b in batch)
         t = draw_times(model.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x.device)
         noise = torch.randn(x.shape).to(x.device)
@@ -91,11 +92,11 @@ class ConditionalLesson(Lesson):
             out = prior(x_t, t)
         errors = (out.float() - target.float()).square().mean(dim=(1, 2, 3))
         sigma = model.schedule.sigma(t)
-        total = balanced(state, recipe.weighting == "balanced", sigma, errors)
+        total = balanced(balance, recipe.weighting == "balanced", sigma, errors)
         if self._learns_to_predict:  # the diffusion learns what the predictor leaves; neither waits
             assert condition.estimate is not None
             total = total + recipe.predictor_loss * (condition.estimate.float() - x).abs().mean()
-        return Loss(total, errors.mean(), lambda: update(state, sigma, errors))
+        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors))
 
     @property
     def _learns_to_predict(self) -> bool:

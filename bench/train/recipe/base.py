@@ -1,22 +1,16 @@
-"""The recipe of a training: typed, from YAML, with errors that say what is allowed."""
+"""What the recipes of all trainings say: data, augmentation, optimiser, lengths."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from bench.errors import SettingError, did_you_mean
-from bench.networks.prior import NetworkConfig
 from bench.seeds import digest
-from bench.settings import describe
-from bench.train.alter import Alteration
-from bench.train.errors import RecipeError
 
-if TYPE_CHECKING:
-    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
+Alteration = Literal[
+    "none", "rotate_left", "rotate_right", "flip", "gaussian", "salt_and_pepper", "brightness", "contrast"
+]
 
 
 class Part(BaseModel):
@@ -66,21 +60,11 @@ class NoiseConfig(Part):
     uniform: float = Field(default=0.15, ge=0, le=1)
 
 
-class LossConfig(Part):
-    """``balanced``: each level's squared error is divided by its running mean, so that all count alike.
-
-    ``frequency``: λ of seed 003's loss, the mean of ||F x̂_0| - |F x_0|| with the unnormalised 2-D FFT.
-    """
-
-    weighting: Literal["balanced", "none"] = "balanced"
-    frequency: float = Field(default=0.0, ge=0)
-
-
 class Augment(Part):
     """Flips, a random downscaling by a factor in [scale, 1] of that share of the crops, one of the alterations.
 
     ``resize``: take the whole image, resized to the training size, in place of a crop.
-    ``one_of``: each training image gets one of these (see ``bench.train.alter``), all equally likely.
+    ``one_of``: each training image gets one of these (see ``bench.train.data.alter``), all equally likely.
     """
 
     resize: bool = False
@@ -107,18 +91,6 @@ class Optimiser(Part):
     end: Literal["wsd", "cosine", "warm_restarts"] = "wsd"
     decay: int = Field(default=4000, ge=1)
     period: int = Field(default=1000, ge=1)
-
-
-class Validation(Part):
-    """One-step denoising of centre crops, every so many steps; σ in grey levels of 255.
-
-    ``samples``: pictures to draw from pure noise with DDIM in ``sample_steps`` steps; 0 draws no pictures at all.
-    """
-
-    every: int = Field(default=500, ge=1)
-    sigmas: tuple[float, ...] = Field(default=(10.0, 25.0, 50.0), min_length=1)
-    samples: int = Field(default=8, ge=0)
-    sample_steps: int = Field(default=50, ge=1)
 
 
 class BaseRecipe(Part):
@@ -166,56 +138,3 @@ def fit(size: int, stride: int, least: int = 1) -> None:
     if size % stride or size < least:
         at_least = f", at least {least}" if size < least else ""
         raise ValueError(f"size must be a multiple of the network's stride {stride}{at_least}, got {size}")
-
-
-class Recipe(BaseRecipe):
-    """The training of a diffusion prior."""
-
-    network: NetworkConfig
-    prediction: Literal["epsilon", "v"] = "epsilon"
-    schedule: ScheduleConfig = ScheduleConfig()
-    noise: NoiseConfig = NoiseConfig()
-    loss: LossConfig = LossConfig()
-    validation: Validation = Validation()
-
-    @model_validator(mode="after")
-    def _fits(self) -> Recipe:
-        fit(self.size, self.network.stride)
-        return self
-
-
-if TYPE_CHECKING:
-    AnyRecipe = Recipe | ConditionalRecipe | RestorerRecipe
-
-
-def read(path: Path, **overrides: Any) -> AnyRecipe:
-    """The recipe in a YAML file, of the kind that it names; ``overrides`` replace top-level entries.
-
-    Raises RecipeError.
-    """
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
-    if not isinstance(given, dict):
-        raise RecipeError(f"{path}: a recipe is a mapping of name, summary, data, size, network, steps and more")
-    try:
-        return model_of(str(given.get("kind", "prior"))).model_validate({**given, **overrides})
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {describe(error)}") from error
-    except SettingError as error:
-        raise RecipeError(f"{path}: {error}") from error
-
-
-def model_of(kind: str) -> type[AnyRecipe]:
-    """The model of recipes of a kind: prior (also when unsaid), conditional or restorer. Raises SettingError."""
-    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
-
-    models: dict[str, type[AnyRecipe]] = {
-        "prior": Recipe,
-        "conditional": ConditionalRecipe,
-        "restorer": RestorerRecipe,
-    }
-    if kind not in models:
-        raise SettingError(f"no kind {kind!r} of training. {did_you_mean(kind, models)}")
-    return models[kind]

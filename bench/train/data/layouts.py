@@ -12,10 +12,11 @@ import numpy as np
 
 from bench import pictures
 from bench.errors import DataError
-from bench.train import data
+from bench.recorded_pairs import gopro, rsblur
+from bench.train.data.images import folder, load, shares, uint8
 
 if TYPE_CHECKING:
-    from bench.train.restoration import ConditionalRecipe, PairsConfig, RestorerRecipe
+    from bench.train.recipe.restoration import ConditionalRecipe, PairsConfig, RestorerRecipe
 
 #: Recorded training pairs of more bytes than this stay on the disk.
 MEMORY = 8e9
@@ -46,7 +47,7 @@ def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -
     source, config = getattr(recipe.data, part), recipe.pairs
     mode: Mode = "gray" if recipe.network.image_channels == 1 else "rgb"
     if config.layout == "images":
-        images = data.load(source, 1, root, mode=mode)
+        images = load(source, 1, root, mode=mode)
         named = list(zip(images.names, _halved(images.pixels, config), strict=True))
         return _items(str(source.path or source.dataset), named, source.repeat)
     if source.path is None:
@@ -59,40 +60,10 @@ def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -
     return _recorded(place, finder(place), part, mode, config)
 
 
-def gopro(place: Path, blurred: str = "blur") -> list[tuple[str, Path, Path]]:
-    """Name, sharp and blurred file of every pair of GOPRO_Large/train or /test: SEQUENCE/{sharp,blur}/NUMBER.png."""
-    sharp = sorted(place.glob("*/sharp/*.png"))
-    files = [(f, f.parents[1] / blurred / f.name) for f in sharp]
-    return _paired(place, files, f"*/sharp/*.png and */{blurred}/*.png")
-
-
-def rsblur(place: Path) -> list[tuple[str, Path, Path]]:
-    """The pairs of RSBlur: SCENE/SHOT/gt/gt_sharp.png and SCENE/SHOT/real_blur/real_blur.png, or of its text lists.
-
-    A text file in the folder's place (RSBlur_real_train.txt) names a sharp and a blurred file on each line, relative
-    to the folder that the text file lies in.
-    """
-    if place.is_file():
-        lines = [line.split() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
-        files = [(place.parent / sharp, place.parent / blurred) for sharp, blurred, *_ in lines]
-        return _paired(place.parent, files, "lines with two files each")
-    sharp = sorted(place.rglob("gt/gt_sharp.png"))
-    files = [(f, f.parents[1] / "real_blur/real_blur.png") for f in sharp]
-    return _paired(place, files, "gt/gt_sharp.png and real_blur/real_blur.png")
-
-
-def _paired(place: Path, files: list[tuple[Path, Path]], wanted: str) -> list[tuple[str, Path, Path]]:
-    if not files:
-        raise DataError(f"{place} holds no pairs ({wanted})")
-    if missing := [b for _, b in files if not b.is_file()]:
-        raise DataError(f"{len(missing)} of {len(files)} sharp pictures lack their blurred one, first {missing[0]}")
-    return [(f.relative_to(place).as_posix(), f, b) for f, b in files]
-
-
 def _sequence(place: Path, part: Part, mode: Mode, config: PairsConfig, frames: int, synthetic: bool) -> Stacks:
     """Bursts of neighbouring frames; the end of the sequence is validation's, and no burst reaches across."""
-    images = [p for _, p in data.folder(place if synthetic else place / "sharp", mode)]
-    measured = images if synthetic else [p for _, p in data.folder(place / "blurred", mode)]
+    images = [p for _, p in folder(place if synthetic else place / "sharp", mode)]
+    measured = images if synthetic else [p for _, p in folder(place / "blurred", mode)]
     if len(measured) != len(images) or len({p.shape for p in [*images, *measured]}) != 1:
         raise DataError(f"{place}: the frames of a sequence must be of one size, as many blurred as sharp")
     images, measured = _halved(images, config), _halved(measured, config)
@@ -127,7 +98,7 @@ def _recorded(
 
 
 def _joined(files: list[Path], mode: Mode, config: PairsConfig) -> np.ndarray:
-    pair = _halved([data.uint8(pictures.read(f, mode)) for f in files], config)
+    pair = _halved([uint8(pictures.read(f, mode)) for f in files], config)
     if pair[0].shape != pair[1].shape:
         raise DataError(f"{files[0]} and {files[1]} differ in size: {pair[0].shape} and {pair[1].shape}")
     return _deep(pair)
@@ -150,4 +121,4 @@ def halve(pixels: np.ndarray) -> np.ndarray:
 
 def _items(place: str, named: list[tuple[str, np.ndarray]], repeat: dict[str, float]) -> Stacks:
     shapes = [(name, (p.shape[0], p.shape[1])) for name, p in named]
-    return Stacks(place, shapes, data.shares(named, repeat), lambda i: _deep([named[i][1]]))
+    return Stacks(place, shapes, shares(named, repeat), lambda i: _deep([named[i][1]]))

@@ -8,25 +8,25 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
+from bench.errors import RecipeError
 from bench.networks import weights
 from bench.networks.prior import Prior, build
-from bench.train import data
-from bench.train.errors import RecipeError
-from bench.train.feed import Batch
-from bench.train.lesson import Lesson, Loss, autocast
-from bench.train.objective import Balance, draw_times, frequency_loss
-from bench.train.show import show
+from bench.train.data import images
+from bench.train.data.feed import Batch
+from bench.train.figures import show
+from bench.train.kinds.base import Lesson, Loss, autocast
+from bench.train.losses import Balance, balanced, draw_times, frequency_loss
 from bench.train.validate import mean_error, validate
 
 if TYPE_CHECKING:
-    from bench.train.recipe import Recipe
+    from bench.train.recipe.prior import Recipe
     from bench.train.state import State
 
 
 class PriorLesson(Lesson):
     """See the module."""
 
-    images: data.Images
+    images: images.Images
     crops: np.ndarray
 
     def __init__(self, recipe: Recipe) -> None:
@@ -51,27 +51,28 @@ class PriorLesson(Lesson):
     def open(self, root: Path) -> None:
         """Training images, and the centre crops of the validation images."""
         recipe, resize = self.recipe, self.recipe.augment.resize
-        self.images = data.load(recipe.data.train, recipe.size, root, resize=resize)
-        self.crops = data.centres(data.load(recipe.data.val, recipe.size, root, resize=resize), recipe.size)
+        self.images = images.load(recipe.data.train, recipe.size, root, resize=resize)
+        self.crops = images.centres(images.load(recipe.data.val, recipe.size, root, resize=resize), recipe.size)
 
     def make(self, step: int) -> tuple[np.ndarray]:
         """Random crops (n, 1, size, size) in [-1, 1]."""
         recipe = self.recipe
-        return (data.batch(self.images, recipe.augment, recipe.size, recipe.batch, (recipe.seed, step)),)
+        return (images.batch(self.images, recipe.augment, recipe.size, recipe.batch, (recipe.seed, step)),)
 
     def loss(self, state: State, batch: Batch) -> Loss:
         """Squared error of the prediction at random noise levels, plus the frequency loss if there is one."""
-        recipe, prior, (x0,) = self.recipe, state.model, batch
+        recipe, prior, balance, (x0,) = self.recipe, state.model, state.balance, batch
+        assert balance is not None
         t = draw_times(prior.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x0.device)
         x_t, target = prior.target(x0, torch.randn(x0.shape).to(x0.device), t)
         with autocast(recipe, x0.device):
             out = prior(x_t, t)
         errors = (out.float() - target).square().mean(dim=(1, 2, 3))
         sigma = prior.schedule.sigma(t)
-        total = balanced(state, recipe.loss.weighting == "balanced", sigma, errors)
+        total = balanced(balance, recipe.loss.weighting == "balanced", sigma, errors)
         if recipe.loss.frequency:
             total = total + recipe.loss.frequency * frequency_loss(prior.x0_from(out.float(), x_t, t), x0)
-        return Loss(total, errors.mean(), lambda: update(state, sigma, errors))
+        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors))
 
     def validate(self, average: Prior) -> dict[str, float]:
         """PSNR and SSIM of denoising in one evaluation."""
@@ -90,15 +91,3 @@ class PriorLesson(Lesson):
     def card(self) -> dict[str, Any]:
         """Schedule and prediction."""
         return {"schedule": self.recipe.schedule.model_dump(), "prediction": self.recipe.prediction}
-
-
-def balanced(state: State, weighted: bool, sigma: torch.Tensor, errors: torch.Tensor) -> torch.Tensor:
-    """Mean of the errors (B,), each over the running mean of its noise level where ``weighted``."""
-    assert state.balance is not None
-    return ((state.balance.weights(sigma).to(errors.device) if weighted else 1.0) * errors).mean()
-
-
-def update(state: State, sigma: torch.Tensor, errors: torch.Tensor) -> None:
-    """Take the errors of a step into the running means."""
-    assert state.balance is not None
-    state.balance.update(sigma, errors.detach())

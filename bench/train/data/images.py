@@ -14,10 +14,10 @@ from PIL import Image
 from bench import pictures
 from bench.errors import DataError
 from bench.seeds import generator
-from bench.train.alter import alter
+from bench.train.data.alter import alter
 
 if TYPE_CHECKING:
-    from bench.train.recipe import Augment, Source
+    from bench.train.recipe.base import Augment, Source
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from bench.train.feed import Batch
+from bench.train.data.feed import Batch
 
 if TYPE_CHECKING:
-    from bench.train.objective import Balance
-    from bench.train.recipe import AnyRecipe
+    from bench.train.losses import Balance
+    from bench.train.recipe.base import BaseRecipe
     from bench.train.state import State
 
 
@@ -91,19 +91,7 @@ class Lesson(ABC):
         return None
 
 
-def lesson_of(recipe: AnyRecipe) -> Lesson:
-    """The lesson that a recipe asks for."""
-    from bench.train.learn_conditional import ConditionalLesson
-    from bench.train.learn_prior import PriorLesson
-    from bench.train.learn_restorer import RestorerLesson
-    from bench.train.restoration import ConditionalRecipe, RestorerRecipe
-
-    if isinstance(recipe, ConditionalRecipe):
-        return ConditionalLesson(recipe)
-    return RestorerLesson(recipe) if isinstance(recipe, RestorerRecipe) else PriorLesson(recipe)
-
-
-def autocast(recipe: AnyRecipe, device: torch.device) -> torch.autocast:
+def autocast(recipe: BaseRecipe, device: torch.device) -> torch.autocast:
     """bfloat16 where the recipe asks for it and the device gains by it: a CPU does not."""
     enabled = recipe.precision == "bf16" and device.type == "cuda"
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)

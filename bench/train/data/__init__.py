@@ -1,0 +1,1 @@
+"""What a training is fed: images, their degradation, pairs, batches in the order of the steps."""

@@ -1,0 +1,1 @@
+"""The kinds of training: a prior, a conditional model, a restorer."""

@@ -1,0 +1,1 @@
+"""What a training is determined by: typed recipes, from YAML."""

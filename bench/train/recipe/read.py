@@ -1,0 +1,47 @@
+"""From a YAML file to the recipe of its kind, with errors that say what is allowed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pydantic import ValidationError
+
+from bench.errors import RecipeError, SettingError, did_you_mean
+from bench.settings import describe
+from bench.train.recipe.prior import Recipe
+from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
+
+AnyRecipe = Recipe | ConditionalRecipe | RestorerRecipe
+
+
+def read(path: Path, **overrides: Any) -> AnyRecipe:
+    """The recipe in a YAML file, of the kind that it names; ``overrides`` replace top-level entries.
+
+    Raises RecipeError.
+    """
+    try:
+        given = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError, UnicodeDecodeError) as error:
+        raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
+    if not isinstance(given, dict):
+        raise RecipeError(f"{path}: a recipe is a mapping of name, summary, data, size, network, steps and more")
+    try:
+        return model_of(str(given.get("kind", "prior"))).model_validate({**given, **overrides})
+    except ValidationError as error:
+        raise RecipeError(f"{path}: {describe(error)}") from error
+    except SettingError as error:
+        raise RecipeError(f"{path}: {error}") from error
+
+
+def model_of(kind: str) -> type[AnyRecipe]:
+    """The model of recipes of a kind: prior (also when unsaid), conditional or restorer. Raises SettingError."""
+    models: dict[str, type[AnyRecipe]] = {
+        "prior": Recipe,
+        "conditional": ConditionalRecipe,
+        "restorer": RestorerRecipe,
+    }
+    if kind not in models:
+        raise SettingError(f"no kind {kind!r} of training. {did_you_mean(kind, models)}")
+    return models[kind]
