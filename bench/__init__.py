@@ -4,10 +4,10 @@ This is the one public door: what a solver, an operator or a dataset needs is im
 importing it costs neither torch nor anything else that is slow.
 """
 
-from pathlib import Path
-
-from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator, Problem, Solver, tunable
+from bench.atomic import roots
+from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator
 from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
+from bench.problem import Problem, Solver, tunable
 
 __version__ = "0.1.0"
 
@@ -31,7 +31,5 @@ __all__ = [
     "tunable",
 ]
 
-_checkout = Path(__file__).parents[1]
-if (_checkout / "pyproject.toml").is_file():
-    # solvers/, operators/, datasets/ and grids/ lie beside bench/ in a checkout; in a wheel, inside it.
-    __path__.append(str(_checkout))
+# solvers/, operators/, datasets/ lie beside bench/ in a checkout; in a wheel, inside it.
+__path__[:] = [str(root) for root in roots()]

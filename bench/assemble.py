@@ -9,8 +9,9 @@ import numpy as np
 import torch
 
 from bench.blur import Blur, Boundary
-from bench.contracts import Cost, NoiseLevel, Problem
+from bench.contracts import Cost, NoiseLevel
 from bench.measure import Measurement
+from bench.problem import Problem
 
 if TYPE_CHECKING:
     from bench.diffusion.denoiser import Denoiser

@@ -42,3 +42,20 @@ def write_text(path: Path, text: str) -> None:
     """Write text atomically. Raises ResultError."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def roots() -> list[Path]:
+    """Where built-in folders lie: in the package, and beside it in a checkout."""
+    package = Path(__file__).parent
+    return [package, package.parent] if (package.parent / "pyproject.toml").is_file() else [package]
+
+
+def folder(name: str) -> Path | None:
+    """A built-in folder (solvers, operators, datasets, grids), in a checkout or in an installed wheel."""
+    return next((root / name for root in roots() if (root / name).is_dir()), None)
+
+
+def shipped(name: str, suffix: str) -> dict[str, Path]:
+    """The files of a built-in folder by their names without ``suffix``; none where there is no such folder."""
+    place = folder(name)
+    return {p.stem: p for p in sorted(place.glob(f"*{suffix}"))} if place else {}

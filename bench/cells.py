@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal
 
-from bench.plugins import Kind, Plugin, find
+from bench.describe import Kind, Plugin
+from bench.plugins import find, load
+from bench.seeds import canonical
+from bench.settings import build
 
 Phase = Literal["val", "oracle", "test"]
 
@@ -154,3 +158,16 @@ class Cell:
 def error_id(error: Mapping[str, float]) -> str:
     """``none`` or ``rotate=5 blur=0.5``."""
     return " ".join(f"{k}={v:g}" for k, v in error.items()) or "none"
+
+
+@lru_cache(maxsize=64)
+def _instance(kind: str, name: str, path: str | None, settings: str) -> object:
+    import json
+
+    ref = Ref(kind, name, path, json.loads(settings))  # type: ignore[arg-type]  # a Kind in the Ref that it came from
+    return build(ref.plugin, load(ref.plugin), ref.settings)
+
+
+def instance(ref: Ref) -> object:
+    """The plug-in that a Ref means, built once per process."""
+    return _instance(ref.kind, ref.name, ref.path, canonical(ref.settings))

@@ -9,21 +9,21 @@ from typing import Any, Literal
 
 import numpy as np
 
-from bench import writing
+from bench import pictures
 from bench.atomic import write_text
 from bench.cells import Shot
 from bench.errors import ResultError
 from bench.exposure import expose
-from bench.grid import Grid
 from bench.index import ImageIndex
 from bench.plan import Planner
+from bench.schema import Grid
 from bench.seeds import canonical
 
 #: format -> (suffix, writer of a picture (C, H, W))
 FORMATS: dict[str, tuple[str, Callable[[Path, np.ndarray], None]]] = {
-    "png8": (".png", writing.write_8_bit),
-    "png16": (".png", writing.write_16_bit),
-    "npy": (".npy", writing.write_npy),
+    "png8": (".png", pictures.write_8_bit),
+    "png16": (".png", pictures.write_16_bit),
+    "npy": (".npy", pictures.write_npy),
 }
 
 

@@ -15,9 +15,9 @@ from deepinv.optim import ADMM, FISTA, L2, PDCP, L12Prior, TVPrior, WaveletPrior
 from deepinv.physics import BlurFFT, LinearPhysics
 from torch import Tensor
 
-from bench.contracts import Problem
 from bench.deepinv_physics import BlurPhysics
 from bench.optim import noise_variance, tv_weight
+from bench.problem import Problem
 
 Options = Mapping[str, Any]
 

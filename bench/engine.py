@@ -15,7 +15,7 @@ from typing import Any, Protocol
 from pebble import ProcessExpired, ProcessPool
 
 from bench.cells import Cell, Ref
-from bench.shared import Shared
+from bench.environment import Shared
 
 
 class Lost(Exception):  # noqa: N818  not an error of ours

@@ -6,6 +6,7 @@ import platform
 import resource
 import subprocess
 import sys
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
@@ -85,3 +86,20 @@ def _cpu() -> str:
     except OSError:
         return platform.processor()
     return next((x.split(":", 1)[1].strip() for x in lines if x.startswith("model name")), platform.processor())
+
+
+@dataclass(frozen=True)
+class Shared:
+    """What every worker is told once.
+
+    Attributes:
+        device: a torch device.
+        threads: of torch within a worker.
+        memory: limit on a worker's data in bytes, or None.
+        pictures: folder for the estimates that are kept, or None.
+    """
+
+    device: str = "cpu"
+    threads: int = 1
+    memory: int | None = None
+    pictures: str | None = None

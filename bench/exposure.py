@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
-
 import numpy as np
 
-from bench.cells import Ref, Shot
+from bench.cells import Shot, instance
 from bench.contracts import Dataset, Exposed, Noise, Operator
-from bench.errors import DataError, PsfError
+from bench.errors import DataError
 from bench.measure import Measurement, measure
-from bench.plugins import load
-from bench.psf import distort
-from bench.seeds import canonical, generator
-from bench.settings import build
-
-
-@lru_cache(maxsize=64)
-def _instance(kind: str, name: str, path: str | None, settings: str) -> object:
-    import json
-
-    ref = Ref(kind, name, path, json.loads(settings))  # type: ignore[arg-type]  # a Kind in the Ref that it came from
-    return build(ref.plugin, load(ref.plugin), ref.settings)
-
-
-def instance(ref: Ref) -> object:
-    """The plug-in that a Ref means, built once per process."""
-    return _instance(ref.kind, ref.name, ref.path, canonical(ref.settings))
+from bench.psf import check_psf, distort
+from bench.seeds import generator
 
 
 def expose(shot: Shot) -> tuple[Measurement, Exposed]:
@@ -68,16 +51,6 @@ def told_psf(measurement: Measurement, shot: Shot) -> np.ndarray:
     """The PSF that the solver is told: the true one, unless the grid asks for an error."""
     error = shot.degradation.psf_error
     return distort(measurement.psf, **error) if error else measurement.psf
-
-
-def check_psf(psf: np.ndarray, name: str) -> None:
-    """Raise PsfError unless ``psf`` keeps the contract of an Operator."""
-    if psf.ndim != 2 or psf.shape[0] % 2 == 0 or psf.shape[1] % 2 == 0 or psf.dtype != np.float64:
-        raise PsfError(f"{name}: a PSF must be float64 (h, w) with odd sides, got {psf.dtype} {psf.shape}")
-    if not np.isfinite(psf).all() or psf.min() < 0 or abs(psf.sum() - 1) > 1e-9:
-        raise PsfError(
-            f"{name}: a PSF must be finite, non-negative and sum to 1, got {psf.min():g} and {psf.sum():g}"
-        )
 
 
 def _recorded(shot: Shot, dataset: Dataset, noise: Noise) -> tuple[Measurement, Exposed]:

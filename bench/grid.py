@@ -4,113 +4,22 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import ValidationError
 
-from bench import limits, located, plugins
-from bench.candidates import Tuning, tuning_of
+from bench import atomic, limits, located, plugins
+from bench.candidates import tuning_of
+from bench.describe import Kind
 from bench.errors import BenchError, GridError, SettingError, did_you_mean
 from bench.expressions import Expression
 from bench.located import Located
 from bench.metrics import METRICS, with_posterior
 from bench.psf import require_distortion
+from bench.schema import DISTORTIONS, Blurring, Execution, Grid, Protocol, Section, SolverEntry, Source, TuneSection
 from bench.settings import describe, resolve
 from bench.variants import Variant, expand
-
-#: What ``psf_error`` may do to a PSF: the keywords of ``bench.psf.distort``.
-DISTORTIONS = ("rotate", "scale", "blur")
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Protocol(_Section):
-    """What makes numbers comparable; part of every cell's key."""
-
-    boundary: Literal["valid", "circular"] = "valid"
-    border: int = Field(default=8, ge=0)  #: pixels left out of the metrics on each side
-    clip: bool = True  #: clip estimates to [0, 1] before the metrics
-    dtype: Literal["float32", "float64"] = "float32"
-    threads: int = Field(default=1, ge=1)  #: threads per worker; sums may differ in the last bit between counts
-
-
-class Execution(_Section):
-    """How the run is carried out; never part of a key."""
-
-    device: str = "auto"
-    workers: int | Literal["auto"] = "auto"
-    batch: int | Literal["auto"] = "auto"
-    timeout: float = Field(default=600, gt=0)  #: seconds per cell
-    retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
-    memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
-    images: int = Field(default=4, ge=0)  #: images per setting whose estimates are kept for the report
-
-
-class TuneSection(_Section):
-    """How ``tune:`` of a solver searches."""
-
-    metric: str = "psnr"
-    samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
-    per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
-    budget: int = Field(default=12, ge=1)  #: candidates per solver and group
-
-
-@dataclass(frozen=True)
-class SolverEntry:
-    """A solver with its settings, and what is to be tuned about it."""
-
-    variant: Variant
-    tuning: Tuning | None
-
-    @property
-    def label(self) -> str:
-        """Its name in tables."""
-        return self.variant.id
-
-
-@dataclass(frozen=True)
-class Source:
-    """A dataset plug-in with its settings."""
-
-    plugin: plugins.Plugin
-    settings: dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Blurring:
-    """A variant of an operator, and how many PSFs are drawn from it."""
-
-    variant: Variant
-    psfs: int
-
-
-@dataclass(frozen=True)
-class Grid:
-    """A validated grid.yaml. ``text`` is the file as written, ``base`` the folder its relative paths start from."""
-
-    name: str
-    seed: int
-    test: tuple[Source, ...]
-    val: tuple[Source, ...]
-    blurs: tuple[Blurring, ...]
-    noises: tuple[Variant, ...]
-    psf_errors: tuple[dict[str, float], ...]
-    sigma_factors: tuple[float, ...]
-    solvers: tuple[SolverEntry, ...]
-    exclude: tuple[Expression, ...]
-    repetitions: int
-    samples: int
-    tune: TuneSection
-    metrics: tuple[str, ...]
-    protocol: Protocol
-    run: Execution
-    text: str
-    base: Path
-
 
 _KEYS = (
     "name", "seed", "data", "blur", "noise", "psf_error", "sigma_factor", "solvers", "exclude", "repetitions",
@@ -126,7 +35,7 @@ def find(name: str) -> Path:
             return path
     except (OSError, ValueError) as error:  # too long, or with a character that no path has
         raise GridError(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}") from error
-    files = plugins.shipped("grids", ".yaml")
+    files = atomic.shipped("grids", ".yaml")
     if name.removesuffix(".yaml") in files:
         return files[name.removesuffix(".yaml")]
     raise GridError(f"there is no file {name!r} and no shipped grid of that name. {did_you_mean(name, files)}")
@@ -179,7 +88,7 @@ def parse(doc: Located, base: Path) -> Grid:
     return grid
 
 
-_S = TypeVar("_S", bound=_Section)
+_S = TypeVar("_S", bound=Section)
 
 
 class _Top:
@@ -254,9 +163,7 @@ class _Top:
         self._unique(key, [v.id for v in found])
         return found
 
-    def _expanded(
-        self, kind: plugins.Kind, entry: tuple[str, dict[str, Any], tuple[str | int, ...]]
-    ) -> list[Variant]:
+    def _expanded(self, kind: Kind, entry: tuple[str, dict[str, Any], tuple[str | int, ...]]) -> list[Variant]:
         name, settings, path = entry
         self._bounded(settings, path)
         try:

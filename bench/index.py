@@ -17,7 +17,7 @@ from bench.settings import build
 
 if TYPE_CHECKING:
     from bench.contracts import Dataset
-    from bench.grid import Source
+    from bench.schema import Source
 
 
 @dataclass(frozen=True)

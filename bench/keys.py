@@ -13,9 +13,9 @@ from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 
-import bench
+from bench.atomic import roots
+from bench.describe import Plugin
 from bench.errors import PluginError
-from bench.plugins import Plugin
 
 #: What measures, solves and scores: every cell's numbers pass through it.
 HARNESS = ("bench.measure", "bench.psf", "bench.blur", "bench.assemble", "bench.solve", "bench.metrics")
@@ -197,7 +197,7 @@ def _behind(module: str, name: str) -> str:
 @cache
 def _door() -> dict[str, str]:
     """Where each name of ``bench/__init__.py`` lives."""
-    tree = ast.parse(Path(str(bench.__file__)).read_text(encoding="utf-8"))
+    tree = ast.parse((roots()[0] / "__init__.py").read_text(encoding="utf-8"))
     opened = [n for n in tree.body if isinstance(n, ast.ImportFrom) and n.module and _ours(n.module)]
     return {a.name: str(n.module) for n in opened for a in n.names}
 
@@ -228,8 +228,8 @@ def _silent(module: str) -> bool:
 def _file(module: str) -> Path | None:
     """The file of a first-party module, wherever the folder of its kind lies; None when there is none."""
     _, *parts = module.split(".")
-    for root in bench.__path__ if parts else ():
-        place = Path(root, *parts)
+    for root in roots() if parts else ():
+        place = root.joinpath(*parts)
         for candidate in (place.with_suffix(".py"), place / "__init__.py"):
             if candidate.is_file():
                 return candidate

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 from bench.blur import Blur, Boundary
-from bench.contracts import NoiseLevel, Problem
+from bench.contracts import NoiseLevel
 from bench.optim import noise_variance
-from bench.padding import Padding, Sides, pad, sides_for
+from bench.padding import pad
+from bench.problem import Problem
 
 if TYPE_CHECKING:
     from pylops import LinearOperator
@@ -95,23 +95,6 @@ def scene_start(problem: Problem) -> Tensor:
     """A first guess of the scene (B, C, *scene_shape): y, its edges repeated. A^T y is dark in the margin."""
     a, b = problem.known_blur.margin
     return pad(problem.y, (b, b, a, a), "edge")
-
-
-def surround(problem: Problem, padding: Padding, *, wrap: bool = False) -> tuple[Tensor, Sides]:
-    """Measurements padded by at least one PSF on each side, and how to ``bench.padding.crop`` it again.
-
-    ``padding`` is for measurements whose scene goes on outside ("valid"). Circular ones are left alone, or, for
-    a method that is not periodic itself, continued periodically (``wrap``).
-    """
-    y, blur = problem.y, problem.known_blur
-    h, w = blur.psf.shape[-2:]
-    if blur.boundary == "circular" and wrap:
-        sides = (w, w, h, h)
-        return functional.pad(y, sides, mode="circular"), sides
-    if blur.boundary == "circular" or padding == "none":
-        return y, (0, 0, 0, 0)
-    sides = sides_for(blur.shape, (h, w))
-    return pad(y, sides, padding), sides
 
 
 def pylops_blur(blur: Blur) -> LinearOperator:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -19,8 +20,8 @@ from uuid import uuid4
 
 import yaml
 
-from bench import joined_images, journal, located, results
-from bench.atomic import write_text
+from bench import journal, located, results
+from bench.atomic import replacing, write_text
 from bench.errors import ResultError
 from bench.grid import parse
 
@@ -262,7 +263,7 @@ def _write(folder: Path, parts: Sequence[Part], rows: Sequence[Row], outcomes: M
     results.write(folder / "results.parquet", rows, facts["metrics"])
     about = {o["env_id"]: o["environment"] for o in outcomes.values() if o.get("environment")}
     results.write_environments(folder / "env.parquet", about)
-    joined_images.join([p.folder / "images" for p in parts], folder / "images")
+    join_images([p.folder / "images" for p in parts], folder / "images")
     for part in parts:  # what a resumed run gathers its images from
         for file in sorted((part.folder / "pictures").glob("[!.]*.npz")):
             target = folder / "pictures" / file.name
@@ -280,3 +281,46 @@ def _joined_hashes(parts: Sequence[Part]) -> dict[str, str]:
         with suppress(OSError, ValueError, TypeError):  # only a cache
             known.update(json.loads((part.folder / "images.json").read_text(encoding="utf-8")))
     return known
+
+
+_PLACE = ("setting", "image", "psf_index", "rep")
+
+
+def join_images(folders: Sequence[Path], out: Path) -> None:
+    """Join ``images/`` folders; of an array that several have the first one's stays.
+
+    Raises ResultError for an index or archive that cannot be read.
+    """
+    by_shot: dict[tuple[Any, ...], list[Path]] = {}
+    for folder in folders:
+        for entry in _index(folder):
+            by_shot.setdefault(tuple(entry[n] for n in _PLACE), []).append(folder / Path(entry["file"]).name)
+    index = []
+    for number, (place, files) in enumerate(by_shot.items()):
+        name = f"{number:04d}.npz"
+        _join_archives(files, out / name)
+        index.append({**dict(zip(_PLACE, place, strict=True)), "file": name})
+    write_text(out / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
+
+
+def _index(folder: Path) -> list[dict[str, Any]]:
+    file = folder / "index.json"
+    if not file.is_file():
+        return []
+    try:
+        entries = json.loads(file.read_text(encoding="utf-8"))
+        return [{n: e[n] for n in (*_PLACE, "file")} for e in entries]
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise ResultError(f"{file} is no index of images: {error!r}") from error
+
+
+def _join_archives(files: Sequence[Path], out: Path) -> None:
+    with replacing(out) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as joined:
+        for file in files:
+            try:
+                with zipfile.ZipFile(file) as archive:
+                    for name in archive.namelist():
+                        if name not in joined.NameToInfo:
+                            joined.writestr(name, archive.read(name), zipfile.ZIP_DEFLATED)
+            except zipfile.BadZipFile as error:
+                raise ResultError(f"{file} is damaged: {error}") from error

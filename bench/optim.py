@@ -11,8 +11,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from bench.contracts import Problem
 from bench.differences import Edges, difference_adjoint, differences
+from bench.problem import Problem
 from bench.spectra import VARIANCE_FLOOR
 
 

@@ -5,13 +5,14 @@ The choice is worth 5 to 10 dB on ``valid`` data, more than the choice between W
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
 from bench.fast import fast_shape
+from bench.problem import Problem
 
 Padding = Literal["none", "zero", "mean", "edge", "reflect", "blend"]
 #: (left, right, top, bottom), as torch.nn.functional.pad counts
@@ -92,3 +93,24 @@ def _blend_axis(y: Tensor, before: int, after: int, dim: int) -> Tensor:
     t = (torch.arange(1, gap + 1, dtype=y.dtype, device=y.device) / (gap + 1)).view(shape)
     bridge = last * (1 - t) + first * t
     return torch.cat([bridge.narrow(dim, after, before), y, bridge.narrow(dim, 0, after)], dim)
+
+
+if TYPE_CHECKING:
+    pass
+
+
+def surround(problem: Problem, padding: Padding, *, wrap: bool = False) -> tuple[Tensor, Sides]:
+    """Measurements padded by at least one PSF on each side, and how to ``bench.padding.crop`` it again.
+
+    ``padding`` is for measurements whose scene goes on outside ("valid"). Circular ones are left alone, or, for
+    a method that is not periodic itself, continued periodically (``wrap``).
+    """
+    y, blur = problem.y, problem.known_blur
+    h, w = blur.psf.shape[-2:]
+    if blur.boundary == "circular" and wrap:
+        sides = (w, w, h, h)
+        return functional.pad(y, sides, mode="circular"), sides
+    if blur.boundary == "circular" or padding == "none":
+        return y, (0, 0, 0, 0)
+    sides = sides_for(blur.shape, (h, w))
+    return pad(y, sides, padding), sides

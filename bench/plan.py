@@ -8,13 +8,12 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
-from bench.cells import Cell, Degradation, Phase, Ref, Shot, error_id
+from bench.cells import Cell, Degradation, Phase, Ref, Shot, error_id, instance
 from bench.contracts import Operator
-from bench.exposure import instance
 from bench.expressions import Expression
-from bench.grid import Grid, SolverEntry, Source
 from bench.index import ImageIndex, Indexed
 from bench.keys import code_digest, harness_digest
+from bench.schema import Grid, SolverEntry, Source
 from bench.seeds import digest
 from bench.variants import Variant
 from bench.weights_file import find as find_weights

@@ -193,3 +193,13 @@ def _turned(psf: np.ndarray, z: complex) -> np.ndarray:
     out = ndimage.map_coordinates(padded, [at.imag + a, at.real + b], order=3, mode="constant")
     # The spline rings, below zero and far out: neither is part of a PSF.
     return np.where(out > 1e-6 * out.max(), out, 0.0)
+
+
+def check_psf(psf: np.ndarray, name: str) -> None:
+    """Raise PsfError unless ``psf`` keeps the contract of an Operator."""
+    if psf.ndim != 2 or psf.shape[0] % 2 == 0 or psf.shape[1] % 2 == 0 or psf.dtype != np.float64:
+        raise PsfError(f"{name}: a PSF must be float64 (h, w) with odd sides, got {psf.dtype} {psf.shape}")
+    if not np.isfinite(psf).all() or psf.min() < 0 or abs(psf.sum() - 1) > 1e-9:
+        raise PsfError(
+            f"{name}: a PSF must be finite, non-negative and sum to 1, got {psf.min():g} and {psf.sum():g}"
+        )

@@ -13,9 +13,9 @@ from bench.patches import Tiles, batched
 from bench.weights_file import find
 
 if TYPE_CHECKING:
-    from bench.contracts import Problem
     from bench.networks.conditional import Conditional
     from bench.networks.restorer import Restorer
+    from bench.problem import Problem
 
 # These networks come from diffusers and deepinv, whose import takes seconds: only for solvers that need it.
 

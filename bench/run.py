@@ -19,16 +19,15 @@ from bench import journal, kept, results
 from bench.atomic import sweep, write_text
 from bench.cells import Cell
 from bench.engine import Engine, LocalEngine, batches, failure, usable_cores
-from bench.environment import commit
+from bench.environment import Shared, commit
 from bench.errors import GridError, ResultError, SettingError
 from bench.expressions import Expression
-from bench.grid import Grid
 from bench.index import ImageIndex
 from bench.outcomes import Outcomes
 from bench.plan import Planner
 from bench.rows import Rows, Tally
+from bench.schema import Grid
 from bench.seeds import digest
-from bench.shared import Shared
 from bench.tune import Choice, best_of, choose, groups_of
 from bench.watch import Stuck, Watch
 

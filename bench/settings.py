@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
+from bench.describe import Plugin
 from bench.errors import PluginError, SettingError, did_you_mean
-from bench.plugins import Plugin
 
 _NAMESPACE = {"Literal": Literal, "Any": Any}
 

@@ -13,11 +13,12 @@ import torch
 
 from bench import exposure, metrics
 from bench.assemble import assemble
-from bench.cells import Cell, Shot
-from bench.contracts import Cost, Problem, Solver
+from bench.cells import Cell, Shot, instance
+from bench.contracts import Cost
 from bench.environment import peak_mb, reset_peak
 from bench.errors import SolverError
 from bench.measure import Measurement, array_sha
+from bench.problem import Problem, Solver
 
 if TYPE_CHECKING:
     from bench.diffusion.denoiser import Denoiser
@@ -47,7 +48,7 @@ def solve(cells: Sequence[Cell], device: str) -> list[Solved]:
     alike = device != "cpu" and len({(s.measurement.y.shape, s.told.shape) for s in shots}) == 1
     if len(cells) > 1 and not alike:
         return [done for cell in cells for done in solve([cell], device)]
-    solver = exposure.instance(cells[0].solver)
+    solver = instance(cells[0].solver)
     assert isinstance(solver, Solver)
     reset_peak(device)
     samples, cost, seconds = _timed(solver, cells, shots, device)

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from bench.cells import Cell
-from bench.grid import SolverEntry
 from bench.metrics import METRICS
 from bench.plan import Planner, Setting
+from bench.schema import SolverEntry
 
 Outcomes = Mapping[str, Mapping[str, Any]]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
+from bench.describe import Plugin
 from bench.errors import SettingError
-from bench.plugins import Plugin
 from bench.settings import resolve
 
 

@@ -6,7 +6,7 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from bench import plugins
+from bench import atomic
 from bench.errors import WeightsError, did_you_mean
 
 
@@ -17,7 +17,7 @@ def find(name: str) -> Path:
         if path.is_file():
             return path.resolve()
         raise WeightsError(f"there is no weights file {name}")
-    shipped = plugins.shipped("weights", ".safetensors")
+    shipped = atomic.shipped("weights", ".safetensors")
     if name in shipped:
         return shipped[name]
     raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")

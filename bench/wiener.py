@@ -5,9 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.contracts import Problem
 from bench.optim import noise_variance
 from bench.padding import Padding, crop, pad, sides_for
+from bench.problem import Problem
 from bench.spectra import Prior, inverse_prior, prior_scale
 
 

@@ -15,12 +15,10 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bench import exposure
-from bench.cells import Cell, Ref
-from bench.environment import env_id, environment
+from bench.cells import Cell, Ref, instance
+from bench.environment import Shared, env_id, environment
 from bench.errors import SolverError
 from bench.kept import keep_picture
-from bench.shared import Shared
 from bench.solve import Solved, solve
 
 _shared = Shared()
@@ -48,7 +46,7 @@ def _watch_parent(parent: int) -> None:
 def check(refs: Sequence[Ref]) -> None:
     """Build solvers, so that a wrong setting stops the run before anything is computed."""
     for ref in refs:
-        exposure.instance(ref)
+        instance(ref)
 
 
 def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:

@@ -28,12 +28,13 @@ from tables import show
 from torch import Tensor
 
 from bench.assemble import assemble
-from bench.contracts import Cost, Problem
+from bench.contracts import Cost
 from bench.deepinv_prior import DeepinvPrior
 from bench.diffusion.denoiser import Denoiser
 from bench.diffusion.levels import levels
 from bench.measure import measure
 from bench.priors import load_prior
+from bench.problem import Problem
 from bench.seeds import generator
 
 COLUMNS = {

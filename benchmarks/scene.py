@@ -19,9 +19,10 @@ from torch import Tensor
 
 from bench.assemble import assemble
 from bench.blur import Boundary
-from bench.contracts import Exposed, Image, Problem, Solver
+from bench.contracts import Exposed, Image
 from bench.measure import measure
 from bench.plugins import find, load
+from bench.problem import Problem, Solver
 from bench.seeds import generator
 
 #: pixels on each side that do not count for PSNR

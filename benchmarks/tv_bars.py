@@ -22,8 +22,8 @@ from tables import show
 from torch import Tensor
 
 from bench.blur import Blur
-from bench.contracts import Problem, Solver
 from bench.padding import Padding, crop, pad, sides_for
+from bench.problem import Problem, Solver
 
 PADDINGS: tuple[Padding, ...] = ("none", "zero", "mean", "edge", "reflect", "blend")
 COLUMNS = {

@@ -12,8 +12,8 @@ from torch import Tensor
 from bench import PluginError, Problem, SettingError, Solver, SolverError, tunable
 from bench.deepinv_presets import PRESETS, circular_physics, scene_physics
 from bench.errors import did_you_mean
-from bench.library_rows import by_image, scene_start, surround
-from bench.padding import crop
+from bench.library_rows import by_image, scene_start
+from bench.padding import crop, surround
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from skimage.restoration import unsupervised_wiener
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.library_rows import Plane, by_plane, impulse_response, surround
-from bench.padding import crop
+from bench.library_rows import Plane, by_plane, impulse_response
+from bench.padding import crop, surround
 
 
 @dataclass(frozen=True)

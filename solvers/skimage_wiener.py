@@ -8,8 +8,8 @@ from skimage.restoration import wiener
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.library_rows import Plane, by_plane, impulse_response, surround
-from bench.padding import crop
+from bench.library_rows import Plane, by_plane, impulse_response
+from bench.padding import crop, surround
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from bench.assemble import assemble
 from bench.blur import Boundary
-from bench.contracts import NoiseLevel, Problem
+from bench.contracts import NoiseLevel
 from bench.measure import Measurement, blur_circular
+from bench.problem import Problem
 
 
 @cache

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.contracts import Solver
 from bench.plugins import find, load
+from bench.problem import Solver
 from bench.settings import build
 
 

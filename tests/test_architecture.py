@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import plugins
+from bench import atomic, plugins
 
 ROOTS = [Path(p) for p in bench.__path__]
 BENCH = sorted(
     p for p in ROOTS[0].rglob("*.py") if p.relative_to(ROOTS[0]).parts[0] not in ("solvers", "operators", "datasets")
 )
 PLUGINS = sorted(
-    p for kind in ("solvers", "operators", "datasets") for p in (plugins.folder(kind) or Path()).rglob("*.py")
+    p for kind in ("solvers", "operators", "datasets") for p in (atomic.folder(kind) or Path()).rglob("*.py")
 )
 
 
@@ -46,7 +46,7 @@ def test_a_plugin_imports_no_plugin_and_no_machinery(path: Path) -> None:
 
 def test_the_plugin_folders_are_no_packages() -> None:
     for kind in ("solvers", "operators", "datasets"):
-        assert not ((plugins.folder(kind) or Path()) / "__init__.py").exists()
+        assert not ((atomic.folder(kind) or Path()) / "__init__.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -56,7 +56,7 @@ def test_the_plugin_folders_are_no_packages() -> None:
         "from bench import cli",
         "from bench import grid; grid.read(grid.find('quickstart'))",
         "from bench.report.build import build",
-        "from bench import plugins; [plugins.built_in(k) for k in plugins.KINDS]",
+        "from bench import describe, plugins; [plugins.built_in(k) for k in describe.KINDS]",
     ],
 )
 def test_planning_listing_and_reporting_do_not_import_torch(code: str) -> None:

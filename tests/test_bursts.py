@@ -16,10 +16,10 @@ from PIL import Image as Pil
 
 from bench import DataError, Exposed, Image, SettingError
 from bench.assemble import assemble
-from bench.contracts import Problem
 from bench.index import image_sha
 from bench.measure import measure
 from bench.plugins import find, load
+from bench.problem import Problem
 from bench.restorers import load_restorer
 from bench.run import Finished
 from bench.seeds import generator

@@ -19,14 +19,15 @@ pytest.importorskip("parsl", reason="needs the extra [cluster]")
 
 from bench import engine, journal, results
 from bench import grid as grids
+from bench.environment import Shared
 from bench.errors import ResultError, SettingError
+from bench.executors import parsl_engine
 from bench.executors import site as sites
 from bench.executors.order import Order, code_of
 from bench.executors.remote import carry_out
 from bench.index import ImageIndex
 from bench.plan import Planner
 from bench.run import Finished, Options, Runner
-from bench.shared import Shared
 from tests.conftest import Silent
 
 Write = Callable[..., Path]
@@ -43,7 +44,7 @@ def exact(folder: Path) -> list[tuple[object, ...]]:
 
 
 def run_on_site(grid: Path, out: Path, site: Path = SITE) -> Finished:
-    with sites.read(site).opened(out / "parsl") as opened:
+    with parsl_engine.opened(sites.read(site), out / "parsl") as opened:
         return Runner(grids.read(grid), Options(out, device="cpu"), Silent(), opened.engine).run()
 
 

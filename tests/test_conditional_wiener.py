@@ -10,11 +10,12 @@ import torch
 from PIL import Image
 
 from bench.blur import Blur
-from bench.contracts import NoiseLevel, Problem
+from bench.contracts import NoiseLevel
 from bench.errors import SettingError
 from bench.networks.sample import Plan, Sampler
 from bench.networks.trained import load_conditional
 from bench.plugins import find, load
+from bench.problem import Problem
 from bench.seeds import generator
 from bench.testing import check_solver
 from bench.train.data import pairs

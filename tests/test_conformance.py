@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import plugins
+from bench import atomic, describe, plugins
 from bench.testing import check_dataset, check_noise, check_operator, check_solver
 
 #: Settings that keep a solver short here; what it does is the same.
@@ -32,9 +32,9 @@ NEEDS: dict[str, dict[str, Any]] = {
 }
 
 
-def runs(plugin: plugins.Plugin) -> bool:
+def runs(plugin: describe.Plugin) -> bool:
     """Whether the solver's default weights ship, if it has any."""
-    setting, place = plugin.settings.get("weights"), plugins.folder("weights")
+    setting, place = plugin.settings.get("weights"), atomic.folder("weights")
     return setting is None or (place is not None and (place / f"{setting.default}.safetensors").is_file())
 
 

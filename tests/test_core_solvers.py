@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from bench.blur import Boundary
-from bench.contracts import NoiseLevel, Solver
+from bench.contracts import NoiseLevel
 from bench.plugins import find, load
+from bench.problem import Solver
 from tests.problems import camera, problem, psnr
 
 RichardsonLucy: Any = load(find("solver", "richardson_lucy"))

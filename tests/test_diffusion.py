@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.assemble import assemble
 from bench.blur import Boundary
-from bench.contracts import NoiseLevel, Problem
+from bench.contracts import NoiseLevel
 from bench.diffusion.calibration import SIGMAS, ErrorPower, measure
 from bench.diffusion.denoiser import Denoiser
 from bench.diffusion.levels import CLEAN, LOWEST, Level, Spacing, at_sigma, levels
@@ -24,6 +24,7 @@ from bench.diffusion.task import Task
 from bench.errors import SettingError
 from bench.measure import Measurement
 from bench.oracles.gaussian import GaussianPrior, spectrum
+from bench.problem import Problem
 from tests.problems import shake
 
 LINEAR = Schedule.make("linear")

@@ -14,7 +14,7 @@ import yaml
 from hypothesis import strategies as st
 
 from bench import grid as grids
-from bench import located
+from bench import located, schema
 from bench.errors import BenchError, GridError
 from bench.index import ImageIndex
 from bench.plan import Planner
@@ -92,7 +92,7 @@ def _at(data: Any, path: tuple[Any, ...]) -> Any:
     return data
 
 
-def parsed(text: str) -> grids.Grid | None:
+def parsed(text: str) -> schema.Grid | None:
     """The grid, or None if it is refused as it should be: with the file and the line."""
     try:
         return grids.parse(located.parse(text, "grid.yaml"), Path())

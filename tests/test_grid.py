@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench import grid as grids
-from bench import plugins
+from bench import plugins, schema
 from bench.errors import GridError, SettingError
 from bench.expressions import Expression
 from bench.located import parse
@@ -24,7 +24,7 @@ solvers: [blurred]
 """
 
 
-def read(text: str) -> grids.Grid:
+def read(text: str) -> schema.Grid:
     return grids.parse(parse(text, "grid.yaml"), Path())
 
 
@@ -154,7 +154,7 @@ def test_the_axes_of_psf_error_are_the_arguments_of_distort() -> None:
 
     from bench.psf import distort
 
-    assert tuple(inspect.signature(distort).parameters)[1:] == grids.DISTORTIONS
+    assert tuple(inspect.signature(distort).parameters)[1:] == schema.DISTORTIONS
 
 
 def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> None:

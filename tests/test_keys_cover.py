@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import plugins
+from bench import atomic
 
 KEYS = """
 import json
@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
     package = tmp_path / "bench"
     shutil.copytree(Path(bench.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "weights"))
     for kind in ("solvers", "operators", "datasets"):
-        shutil.copytree(plugins.folder(kind) or Path(), package / kind, dirs_exist_ok=True)
+        shutil.copytree(atomic.folder(kind) or Path(), package / kind, dirs_exist_ok=True)
     return package
 
 

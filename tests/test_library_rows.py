@@ -9,9 +9,9 @@ import torch
 from bench import PluginError, SettingError, Solver
 from bench.blur import Boundary
 from bench.contracts import NoiseLevel
-from bench.library_rows import alone, impulse_response, pylops_blur, surround
+from bench.library_rows import alone, impulse_response, pylops_blur
 from bench.optim import noise_variance
-from bench.padding import crop
+from bench.padding import crop, surround
 from bench.plugins import find, load
 from bench.settings import build
 from tests.problems import camera, problem, psnr, shake

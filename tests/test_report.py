@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from bench.report import facts
+
 sys.path.insert(0, str(Path(__file__).parent))
 import fake_run
 
 from bench.errors import ResultError
-from bench.report import details, tables
+from bench.report import tables
 from bench.report.board import Board
 from bench.report.build import build
 from bench.report.load import load
@@ -92,7 +94,7 @@ def test_the_baseline_is_the_wanted_one_else_wiener_else_the_blurred_input(board
 
 
 def test_tuned_values_come_with_the_cost_of_their_search(run):
-    tuned = details.tuned_values(load([run]).rows)
+    tuned = facts.tuned_values(load([run]).rows)
     tv = next(row for row in tuned["rows"] if row["solver"] == "tv")
     assert tv["cells"] == [[("lam", v)] for v in ("0.002", "0.004", "0.006", "0.008")]
     assert (tv["tried"], tv["runs"]) == (16, 16)
@@ -102,14 +104,14 @@ def test_oracle_tuning_is_labelled_and_shows_the_range_over_images(tmp_path):
     rows = load([small(tmp_path, change={"tuning": "oracle"})]).rows
     for i, row in enumerate(r for r in rows if r["solver"] == "tv" and r["phase"] == "test"):
         row["tuned"] = json.dumps({"lam": 0.001 * (1 + i)})
-    tv = next(r for r in details.tuned_values(rows)["rows"] if r["solver"] == "tv")
+    tv = next(r for r in facts.tuned_values(rows)["rows"] if r["solver"] == "tv")
     assert tv["tuning"] == "oracle"
     assert tv["cells"][0] == [("lam", "0.001 to 0.002")]
-    assert any("oracle" in notice for notice in details.notices(rows))
+    assert any("oracle" in notice for notice in facts.notices(rows))
 
 
 def test_failures_are_grouped_by_reason_and_lose_no_cell(run):
-    groups = details.failures(load([run]).rows)
+    groups = facts.failures(load([run]).rows)
     assert [(g["solver"], g["status"], g["count"]) for g in groups] == [("dps", "timeout", 2), ("dps", "error", 1)]
     assert sum(len(g["cells"]) for g in groups) == 3
 

@@ -7,8 +7,8 @@ import torch
 
 from bench import SettingError
 from bench.blur import Boundary
-from bench.contracts import Problem
 from bench.plugins import find, load
+from bench.problem import Problem
 from tests.problems import camera, problem, psnr
 
 RichardsonLucy: Any = load(find("solver", "richardson_lucy"))

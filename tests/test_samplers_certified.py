@@ -11,12 +11,12 @@ import pytest
 import torch
 
 from bench import plugins
-from bench.contracts import Solver
 from bench.oracles import moments
 from bench.oracles.gaussian import GaussianPrior, Scene
 from bench.oracles.mixture import MixturePrior
 from bench.oracles.moments import Moments
 from bench.plugins import find
+from bench.problem import Solver
 from bench.verify import invariances, linear, mixture, runs
 from bench.verify.examine import examine
 from tests.solvers import made

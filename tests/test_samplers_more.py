@@ -16,7 +16,7 @@ from torch import Tensor
 from bench import SettingError
 from bench.assemble import assemble
 from bench.blur import Boundary
-from bench.contracts import Cost, Exposed, Image, NoiseLevel, Problem
+from bench.contracts import Cost, Exposed, Image, NoiseLevel
 from bench.deepinv_prior import DeepinvPrior
 from bench.diffusion.denoiser import Denoiser, Prior
 from bench.diffusion.levels import at_sigma, levels
@@ -24,6 +24,7 @@ from bench.diffusion.schedule import Schedule
 from bench.diffusion.task import Task
 from bench.measure import Measurement, blur_valid, field_of_view
 from bench.oracles.gaussian import GaussianPrior, Scene
+from bench.problem import Problem
 from bench.seeds import generator
 from tests.solvers import made
 

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from bench import SettingError
-from bench.contracts import Problem
 from bench.diffusion.schedule import Schedule
 from bench.errors import WeightsError
 from bench.networks import conditional, restorer
 from bench.networks.sample import Plan, Sampler
+from bench.problem import Problem
 from bench.restorers import load_conditional, load_restorer
 from bench.seeds import generator
 from bench.testing import check_solver

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from bench import SettingError
 from bench.blur import Blur
-from bench.contracts import Problem
 from bench.differences import total_variation
 from bench.optim import tv_weight
 from bench.padding import Padding, crop, pad, sides_for
 from bench.plugins import find, load
+from bench.problem import Problem
 from tests.problems import camera, problem, psnr, shake
 
 TV: Any = load(find("solver", "tv"))

@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from bench import SettingError
-from bench.contracts import Problem
 from bench.differences import total_variation
 from bench.optim import noise_variance, tv_weight
 from bench.plugins import find, load
+from bench.problem import Problem
 from tests.problems import camera, problem, psnr
 
 TV: Any = load(find("solver", "tv"))

@@ -10,8 +10,9 @@ from torch import Tensor
 
 from bench import SettingError
 from bench.blur import Blur
-from bench.contracts import NoiseLevel, Problem
+from bench.contracts import NoiseLevel
 from bench.plugins import find, load
+from bench.problem import Problem
 from bench.spectra import inverse_prior, prior_scale
 from tests.problems import camera, problem, psnr, shake
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bench import pictures
+
 if TYPE_CHECKING:
     import numpy as np
 
@@ -26,7 +28,6 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of a stochastic solver.")] = 0,
 ) -> None:
     """Deblur one picture with a known PSF; nothing is assumed about what lies outside the picture."""
-    from bench import pictures, writing
     from bench.plugins import find
 
     plugin = find("solver", solver)
@@ -35,7 +36,7 @@ def command(
     kernel = _kernel(psf, rotate180)
     level = sigma / 255 if sigma is not None else _estimated(y)
     x = _solve(plugin, settings, y, kernel, level, seed)
-    (writing.write_npy if out.suffix.lower() == ".npy" else writing.write_8_bit)(out, x)
+    (pictures.write_npy if out.suffix.lower() == ".npy" else pictures.write_8_bit)(out, x)
     said = "given" if sigma is not None else "estimated"
     typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}")
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from bench import plugins
+from bench import atomic, describe, plugins
 
 _KINDS = {
     "solvers": ("solver",),
@@ -48,13 +48,13 @@ def _rows(kind: str) -> list[tuple[str, str]]:
 
         return [(m.name, m.protocol) for m in METRICS.values()]
     if kind == "grids":
-        folder = plugins.folder("grids")
+        folder = atomic.folder("grids")
         files = sorted(folder.glob("*.yaml")) if folder else []
         return [(f.stem, f.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")) for f in files]
     return [(p.name, p.summary) for k in _KINDS[kind] for p in _found(k)]
 
 
-def _found(kind: plugins.Kind) -> list[plugins.Plugin]:
+def _found(kind: describe.Kind) -> list[describe.Plugin]:
     return [plugins.find(kind, n) for n in plugins.names(kind)]
 
 

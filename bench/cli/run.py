@@ -12,8 +12,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from bench.grid import Grid
+    from contextlib import AbstractContextManager
+
+    from bench.executors.parsl_engine import OpenSite
+    from bench.executors.site import Site
     from bench.run import Finished, Runner
+    from bench.schema import Grid
 
 
 def command(
@@ -61,13 +65,19 @@ def command(
         device = site.device
     options = Options(folder, Expression(only) if only else None, limit, retry_failed, workers, device, batch)
     with progress_bar() as progress, ExitStack() as stack:
-        opened = stack.enter_context(site.opened(folder / "parsl")) if site and not dry_run else None
+        opened = stack.enter_context(_opened(site, folder)) if site and not dry_run else None
         runner = Runner(parsed, options, progress, opened.engine if opened else None)
         finished = None if dry_run else _run(runner)
     if finished is None:
         _plan(runner, probe, site.workers if site else runner.workers, price, as_json)
     else:
         _finish(finished, parsed, as_json)
+
+
+def _opened(site: Site, folder: Path) -> AbstractContextManager[OpenSite]:
+    from bench.executors.parsl_engine import opened  # imports Parsl
+
+    return opened(site, folder / "parsl")
 
 
 def _run(runner: Runner) -> Finished:

@@ -28,7 +28,7 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
-    from bench.plugins import folder
+    from bench.atomic import folder
     from bench.train import export_calibrated, run
 
     shipped = folder("recipes")

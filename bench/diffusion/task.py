@@ -12,9 +12,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.blur import convolve, otf
-from bench.contracts import Problem
 from bench.diffusion.levels import Level, at_sigma
 from bench.diffusion.linear import conjugate_gradients
+from bench.problem import Problem
 from bench.spectra import VARIANCE_FLOOR
 
 Photons = Literal["pixel", "mean"]

@@ -8,9 +8,8 @@ from dataclasses import replace
 from torch import Tensor
 
 from bench.blur import Blur
-from bench.contracts import Problem
-from bench.library_rows import surround
-from bench.padding import Padding, crop
+from bench.padding import Padding, crop, surround
+from bench.problem import Problem
 
 
 def on_torus(problem: Problem, padding: Padding) -> tuple[Problem, Callable[[Tensor], Tensor]]:

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.cells import Cell, Degradation, Ref, Shot
+from bench.environment import Shared
 from bench.keys import code_digest, harness_digest
-from bench.shared import Shared
 from bench.weights_file import find, sha256
 
 

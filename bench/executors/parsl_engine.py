@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +15,11 @@ from pebble import ProcessExpired
 from bench import errors
 from bench.cells import Cell, Ref
 from bench.engine import Lost
+from bench.environment import Shared
 from bench.errors import ResultError
 from bench.executors.order import Order, code_of
 from bench.executors.remote import carry_out
 from bench.executors.site import Site
-from bench.shared import Shared
 
 #: blocks that may be lost under a batch before it is suspected: allocations end, nodes are taken back
 LIVES = 5
@@ -88,3 +89,34 @@ def _settle(outer: Future[Any], answer: dict[str, Any]) -> None:
             outer.set_exception(ProcessExpired("", code=answer["exitcode"]))
         case name:
             outer.set_exception(getattr(errors, name)(answer["message"]))
+
+
+class OpenSite:
+    """A started site, which lends itself to every stage of a run.
+
+    Args:
+        site: which.
+        kernel: Parsl's DataFlowKernel.
+    """
+
+    def __init__(self, site: Site, kernel: Any):
+        self.site, self._kernel = site, kernel
+
+    @contextmanager
+    def engine(self, shared: Shared) -> Iterator[ParslEngine]:
+        """The site as an engine: what ``bench.run.Runner`` takes."""
+        yield ParslEngine(self.site, self._kernel, shared)
+
+
+@contextmanager
+def opened(site: Site, folder: Path) -> Iterator[OpenSite]:
+    """Start a site; its logs go to ``folder``. On leaving, blocks are given back."""
+    from parsl.dataflow.dflow import DataFlowKernel
+
+    if site.config.run_dir == "runinfo":  # the default, in the working directory
+        site.config.run_dir = str(folder)
+    kernel = DataFlowKernel(site.config)
+    try:
+        yield OpenSite(site, kernel)
+    finally:
+        kernel.cleanup()

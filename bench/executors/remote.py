@@ -16,9 +16,9 @@ from typing import Any
 from pebble import ProcessExpired
 
 from bench.engine import LocalEngine
+from bench.environment import Shared
 from bench.errors import BenchError, ResultError
 from bench.executors.order import Order, code_of
-from bench.shared import Shared
 
 #: seconds beyond its own timeout after which a process that does not even report is given up
 GRACE = 60.0

@@ -5,21 +5,17 @@ from __future__ import annotations
 import math
 import runpy
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import plugins
+from bench import atomic
 from bench.errors import SettingError, did_you_mean
-from bench.shared import Shared
 
 if TYPE_CHECKING:
     from parsl import Config
     from parsl.executors import HighThroughputExecutor
 
-    from bench.executors.parsl_engine import ParslEngine
 
 #: what starts Parsl's workers on a node, and our module that does
 POOL = "process_worker_pool"
@@ -50,38 +46,6 @@ class Site:
         """The torch device of the workers: each sees one accelerator if the site pins them, and calls it ``cuda``."""
         return "cuda" if all(e.available_accelerators for e in self.executors) else "cpu"
 
-    @contextmanager
-    def opened(self, folder: Path) -> Iterator[OpenSite]:
-        """Start the site; its logs go to ``folder``. On leaving, blocks are given back."""
-        from parsl.dataflow.dflow import DataFlowKernel
-
-        if self.config.run_dir == "runinfo":  # the default, in the working directory
-            self.config.run_dir = str(folder)
-        kernel = DataFlowKernel(self.config)
-        try:
-            yield OpenSite(self, kernel)
-        finally:
-            kernel.cleanup()
-
-
-class OpenSite:
-    """A started site, which lends itself to every stage of a run.
-
-    Args:
-        site: which.
-        kernel: Parsl's DataFlowKernel.
-    """
-
-    def __init__(self, site: Site, kernel: object):
-        self.site, self._kernel = site, kernel
-
-    @contextmanager
-    def engine(self, shared: Shared) -> Iterator[ParslEngine]:
-        """The site as an engine: what ``bench.run.Runner`` takes."""
-        from bench.executors.parsl_engine import ParslEngine
-
-        yield ParslEngine(self.site, self._kernel, shared)
-
 
 def find(executor: str) -> Site | None:
     """What ``--executor`` means: None for ``local``. Raises SettingError; running the file may raise anything."""
@@ -97,7 +61,7 @@ def _file(name: str) -> Path:
     """The site file that ``name`` means: a path ending in .py, or a shipped site."""
     if name.endswith(".py"):
         return Path(name).expanduser()
-    shipped = plugins.shipped("sites", ".py")
+    shipped = atomic.shipped("sites", ".py")
     if name in shipped:
         return shipped[name]
     raise SettingError(f"--executor: no site is called {name!r}. {did_you_mean(name, shipped)} A path ends in .py.")

@@ -18,8 +18,8 @@ from bench.restorers import apart
 from bench.wiener import wiener
 
 if TYPE_CHECKING:
-    from bench.contracts import Problem
     from bench.networks.conditional import Conditional
+    from bench.problem import Problem
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError, did_you_mean
-from bench.report import certificates, details, facts, seeds, text
+from bench.report import certificates, facts, seeds, text
 from bench.report.board import Board, describe
 from bench.report.encode import script_json
 from bench.report.figures.draw import Figure, draw
@@ -114,12 +114,12 @@ def _render(c: Content) -> str:
         done=sum(e["cells"] for e in c.entries),
         posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),
         certificate_numbers=certificates.NUMBERS,
-        boundaries=details.distinct(test, "boundary"),
-        noise_convention=details.NOISE_CONVENTION,
-        noises=details.noise_models(test),
-        notices=details.notices(test),
-        tuned=details.tuned_values(c.results.rows),
-        failures=details.failures(c.results.rows),
+        boundaries=facts.distinct(test, "boundary"),
+        noise_convention=facts.NOISE_CONVENTION,
+        noises=facts.noise_models(test),
+        notices=facts.notices(test),
+        tuned=facts.tuned_values(c.results.rows),
+        failures=facts.failures(c.results.rows),
         example=next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
     )  # fmt: skip
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.plugins import Plugin
+from bench.describe import Plugin
 from bench.testing import check_solver
 from bench.verify.invariances import Check
 

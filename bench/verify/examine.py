@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import torch
 
-from bench.contracts import Solver
 from bench.errors import SettingError
 from bench.oracles.gaussian import GaussianPrior
 from bench.oracles.mixture import MixturePrior
 from bench.plugins import find, load
+from bench.problem import Solver
 from bench.settings import build, resolve
 from bench.verify import conformance, gaussian, invariances, mixture
 from bench.verify.certificate import Certificate, Kind

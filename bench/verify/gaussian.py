@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from bench.contracts import Cost, Solver
+from bench.contracts import Cost
 from bench.oracles import exact, moments
 from bench.oracles.gaussian import GaussianPrior, Scene
 from bench.oracles.moments import Figure, Moments
 from bench.posterior import crps
+from bench.problem import Solver
 from bench.verify import linear, runs
 
 #: Standard deviations of the noise, in [-1, 1] units.

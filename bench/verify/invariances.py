@@ -10,11 +10,11 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from bench.contracts import Solver
+from bench.describe import Plugin
 from bench.oracles import moments
 from bench.oracles.gaussian import GaussianPrior, Scene
 from bench.oracles.moments import Moments
-from bench.plugins import Plugin
+from bench.problem import Solver
 from bench.verify import runs
 
 #: A PSF, or None for that of the oracle.

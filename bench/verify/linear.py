@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Solver
 from bench.diffusion.denoiser import Prior
 from bench.oracles.gaussian import Scene
 from bench.oracles.moments import Moments
+from bench.problem import Solver
 from bench.verify import runs
 
 #: More draws than this cost more than they are worth: use samples.

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.contracts import Solver
 from bench.oracles.gaussian import shake
 from bench.oracles.mixture import SIDE, MixturePrior, PatchScene
 from bench.posterior import crps
+from bench.problem import Solver
 from bench.verify import runs
 
 SIGMA = 0.1

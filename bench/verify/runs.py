@@ -10,10 +10,11 @@ from torch import Tensor
 
 from bench.assemble import assemble
 from bench.blur import Blur
-from bench.contracts import Cost, NoiseLevel, Problem, Solver
+from bench.contracts import Cost, NoiseLevel
 from bench.diffusion.denoiser import Denoiser, Prior
 from bench.errors import SolverError
 from bench.measure import Measurement
+from bench.problem import Problem, Solver
 from bench.seeds import generator
 
 #: Images that ride together: more leave the cache.

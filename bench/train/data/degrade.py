@@ -10,8 +10,8 @@ import numpy as np
 
 from bench import plugins
 from bench.contracts import Exposed, Image, Noise, Operator
-from bench.exposure import check_psf
 from bench.measure import Measurement, measure
+from bench.psf import check_psf
 from bench.seeds import generator
 from bench.settings import build
 from bench.train.data.variants import variants
