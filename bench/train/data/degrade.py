@@ -14,7 +14,7 @@ from bench.measure import Measurement, measure
 from bench.psf import check_psf
 from bench.seeds import generator
 from bench.settings import build
-from bench.train.data.variants import variants
+from bench.variants import variants
 
 if TYPE_CHECKING:
     from bench.train.recipe.restoration import Degradation

@@ -11,8 +11,8 @@ from bench.errors import BenchError
 from bench.networks.conditional import ConditionalConfig
 from bench.networks.convir import ConvIRConfig
 from bench.networks.restorer import RestorerConfig
-from bench.train.data.variants import variants
 from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
+from bench.variants import variants
 
 
 class Degradation(Part):
