@@ -4,10 +4,10 @@ This is the one public door: what a solver, an operator or a dataset needs is im
 importing it costs neither torch nor anything else that is slow.
 """
 
-from bench.atomic import roots
 from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator
 from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
-from bench.problem import Problem, Solver, tunable
+from bench.files import roots
+from bench.methods.problem import Problem, Solver, tunable
 
 __version__ = "0.1.0"
 

@@ -26,7 +26,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from bench import results
+from bench.results import parquet as results
 
 GRID = """
 name: campaign

@@ -16,8 +16,8 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench import grid as grids
-from bench import results
+from bench.grid import read as grids
+from bench.results import parquet as results
 
 #: processors, by the instructions that numpy, torch, MKL, oneDNN and OpenBLAS may use
 PROCESSORS = {

@@ -23,9 +23,9 @@ from deepinv.physics.generator import MotionBlurGenerator
 from scene import made, picture
 from tables import show
 
-from bench.blur import Boundary
 from bench.contracts import Image
-from bench.measure import measure
+from bench.imaging.blur import Boundary
+from bench.imaging.measure import measure
 from bench.seeds import generator
 
 SIDE = 31

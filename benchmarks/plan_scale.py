@@ -20,12 +20,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench import grid as grids
-from bench import results
-from bench.cells import Cell
-from bench.forecast import forecast
-from bench.journal import Journal
-from bench.run import Options, Runner
+from bench.grid import read as grids
+from bench.grid.cells import Cell
+from bench.results import parquet as results
+from bench.results.journal import Journal
+from bench.running.forecast import forecast
+from bench.running.runner import Options, Runner
 
 IMAGES = '''
 from dataclasses import dataclass

@@ -22,11 +22,11 @@ sys.path.insert(0, str(Path(__file__).parent.parent / "tests"))
 import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
 from browser import CHROMIUM, Browser  # pyright: ignore[reportMissingImports]  likewise
 
-from bench import results
+from bench.results import parquet as results
 
 SOLVERS, SETTINGS = 20, 20
 BUILD = (
-    "import sys, time; t = time.perf_counter(); from pathlib import Path; from bench.report.build import build; "
+    "import sys, time; t = time.perf_counter(); from pathlib import Path; from bench.report.page import build; "
     "build([Path(sys.argv[1])], Path(sys.argv[2]), single_file=sys.argv[3] == 'single', "
     "figures=sys.argv[3] != 'plain'); print(time.perf_counter() - t); assert 'torch' not in sys.modules"
 )

@@ -21,14 +21,14 @@ from scene import made
 from tables import show
 from torch import Tensor
 
-from bench.assemble import assemble
-from bench.blur import Boundary
 from bench.contracts import Cost
-from bench.diffusion.denoiser import Denoiser, Prior
-from bench.diffusion.levels import Level
-from bench.measure import measure
-from bench.plugins import built_in, load
-from bench.priors import load_prior
+from bench.imaging.blur import Boundary
+from bench.imaging.measure import measure
+from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.diffusion.levels import Level
+from bench.methods.make_problem import assemble
+from bench.methods.networks.priors import load_prior
+from bench.plugins.lookup import built_in, load
 from bench.seeds import generator
 
 #: seconds around the network over those in it, at most

@@ -27,14 +27,14 @@ from scene import made, psnr
 from tables import show
 from torch import Tensor
 
-from bench.assemble import assemble
 from bench.contracts import Cost
-from bench.deepinv_prior import DeepinvPrior
-from bench.diffusion.denoiser import Denoiser
-from bench.diffusion.levels import levels
-from bench.measure import measure
-from bench.priors import load_prior
-from bench.problem import Problem
+from bench.imaging.measure import measure
+from bench.methods.diffusion.denoiser import Denoiser
+from bench.methods.diffusion.levels import levels
+from bench.methods.libraries.deepinv_prior import DeepinvPrior
+from bench.methods.make_problem import assemble
+from bench.methods.networks.priors import load_prior
+from bench.methods.problem import Problem
 from bench.seeds import generator
 
 COLUMNS = {

@@ -17,12 +17,12 @@ from skimage import data
 from skimage.transform import resize
 from torch import Tensor
 
-from bench.assemble import assemble
-from bench.blur import Boundary
 from bench.contracts import Exposed, Image
-from bench.measure import measure
-from bench.plugins import find, load
-from bench.problem import Problem, Solver
+from bench.imaging.blur import Boundary
+from bench.imaging.measure import measure
+from bench.methods.make_problem import assemble
+from bench.methods.problem import Problem, Solver
+from bench.plugins.lookup import find, load
 from bench.seeds import generator
 
 #: pixels on each side that do not count for PSNR

@@ -28,9 +28,9 @@ from scene import Case, around, at, best, made, problem, quality
 from tables import show
 from torch import Tensor
 
-from bench.deepinv_presets import PRESETS, circular_physics, scene_physics
-from bench.library_rows import alone, scene_start
-from bench.problem import Problem
+from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
+from bench.methods.libraries.planes import alone, scene_start
+from bench.methods.problem import Problem
 
 #: dB below the counterpart that still count as its PSNR
 EQUAL = 0.005

@@ -21,9 +21,9 @@ from scene import Case, around, best, kernel, made, problem
 from tables import show
 from torch import Tensor
 
-from bench.blur import Blur
-from bench.padding import Padding, crop, pad, sides_for
-from bench.problem import Problem, Solver
+from bench.imaging.blur import Blur
+from bench.methods.classical.padding import Padding, crop, pad, sides_for
+from bench.methods.problem import Problem, Solver
 
 PADDINGS: tuple[Padding, ...] = ("none", "zero", "mean", "edge", "reflect", "blend")
 COLUMNS = {

@@ -13,7 +13,17 @@ import numpy as np
 
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
-from bench.pictures import EXTENSIONS, as_mode, fingerprint, found, read, resize, shape_of, stat_of, window
+from bench.imaging.picture_files import (
+    EXTENSIONS,
+    as_mode,
+    fingerprint,
+    found,
+    read,
+    resize,
+    shape_of,
+    stat_of,
+    window,
+)
 from bench.seeds import digest, generator
 
 SPLITS = ("train", "val", "test")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import DataError, Dataset
-from bench.recorded_pairs import RecordedPairs, gopro
+from bench.imaging.pairs import RecordedPairs, gopro
 
 RECIPE = """The set is GOPRO_Large of S. Nah, T. H. Kim and K. M. Lee, "Deep multi-scale convolutional neural network
 for dynamic scene deblurring" (CVPR 2017), which they distribute; this project ships no copy. Name its folder test (or

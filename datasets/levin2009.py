@@ -15,8 +15,8 @@ from scipy.signal import fftconvolve
 
 from bench import DataError, Dataset, Image, NoiseLevel, SettingError
 from bench.errors import did_you_mean
-from bench.measure import Measurement
-from bench.pictures import fingerprint, read, stat_of
+from bench.imaging.measure import Measurement
+from bench.imaging.picture_files import fingerprint, read, stat_of
 
 #: how far, in pixels, picture and kernel may be out of step; up to 5 was seen in the set
 SHIFT = 9

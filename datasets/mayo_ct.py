@@ -12,7 +12,7 @@ from PIL import Image as Pil
 
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
-from bench.pictures import fingerprint, found, read, resize, shape_of, stat_of
+from bench.imaging.picture_files import fingerprint, found, read, resize, shape_of, stat_of
 
 RECIPE = """The folder must hold raw_data/train/ and raw_data/test/ (or train/ and test/) with CT slices as PNG files.
 The low-dose CT data of the Mayo Clinic are at The Cancer Imaging Archive (collection LDCT-and-Projection-data) and at

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
-from bench.pictures import fingerprint, stat_of
+from bench.imaging.picture_files import fingerprint, stat_of
 
 RECIPE = """There are two ways to get it (about 38 MB at 28 x 28, CC BY 4.0; this project ships no copy):
   pip install medmnist, and in the grid  organamnist: {download: true}

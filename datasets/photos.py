@@ -16,7 +16,7 @@ import numpy as np
 
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
-from bench.pictures import fingerprint, read, reduce, window
+from bench.imaging.picture_files import fingerprint, read, reduce, window
 
 #: the largest scene, size + 2 margin, that every crop has room for without meeting another one
 LARGEST = 192

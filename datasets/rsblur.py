@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from bench import DataError, Dataset
-from bench.recorded_pairs import RecordedPairs, rsblur
+from bench.imaging.pairs import RecordedPairs, rsblur
 
 RECIPE = """The set is RSBlur of J. Rim, G. Kim, J. Kim, J. Lee, S. Lee and S. Cho, "Realistic blur synthesis for
 learning image deblurring" (ECCV 2022), which they distribute; this project ships no copy. Name its folder, which

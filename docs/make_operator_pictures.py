@@ -10,7 +10,7 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from bench.psf import half_of
+from bench.imaging.psf import half_of
 from bench.seeds import generator
 
 TARGET = Path(__file__).parent / "img" / "operators.png"

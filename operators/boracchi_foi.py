@@ -14,7 +14,7 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 
 from bench import Exposed, Operator, PsfError
-from bench.psf import Half, reach, require, require_exposure, splat
+from bench.imaging.psf import Half, reach, require, require_exposure, splat
 
 #: the number of samples that the model's constants are meant for
 N0 = 2000

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Exposed, Operator
-from bench.psf import disk_areas, require, require_exposure
+from bench.imaging.psf import disk_areas, require, require_exposure
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 
 from bench import Exposed, Operator, PsfError
 from bench.errors import did_you_mean
-from bench.psf import LARGEST, centred, odd, require, require_exposure
+from bench.imaging.psf import LARGEST, centred, odd, require, require_exposure
 
 #: values of an array that are read to find a kernel in it; more is not a stack of kernels
 MOST_VALUES = 64_000_000

@@ -10,7 +10,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from bench import Exposed, Operator
-from bench.psf import direction, grid, require, require_exposure
+from bench.imaging.psf import direction, grid, require, require_exposure
 
 
 @dataclass(frozen=True)

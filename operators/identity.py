@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Exposed, Operator
-from bench.psf import require_exposure
+from bench.imaging.psf import require_exposure
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from bench import Exposed, Operator
-from bench.psf import direction, grid, reach, require, require_exposure, splat
+from bench.imaging.psf import direction, grid, reach, require, require_exposure, splat
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Noise, NoiseLevel
-from bench.psf import require
+from bench.imaging.psf import require
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.networks.sample import Plan, Sampler
-from bench.restorers import load_conditional
+from bench.methods.networks.restore import load_conditional
+from bench.methods.networks.sample import Plan, Sampler
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.restorers import restore
+from bench.methods.networks.restore import restore
 
 
 @dataclass(frozen=True)

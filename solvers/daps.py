@@ -8,9 +8,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.levels import CLEAN, Level, at_sigma
-from bench.diffusion.step import ddim
-from bench.diffusion.task import Task
+from bench.methods.diffusion.levels import CLEAN, Level, at_sigma
+from bench.methods.diffusion.step import ddim
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

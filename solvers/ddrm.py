@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.levels import CLEAN, Level, levels
-from bench.diffusion.task import Task
-from bench.diffusion.torus import on_torus
+from bench.methods.diffusion.levels import CLEAN, Level, levels
+from bench.methods.diffusion.task import Task
+from bench.methods.diffusion.torus import on_torus
 
 
 @dataclass(frozen=True)

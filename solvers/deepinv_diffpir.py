@@ -8,13 +8,12 @@ from deepinv.optim import L2
 from deepinv.sampling import DiffPIR
 from torch import Tensor
 
-from bench import Problem, Solver
-from bench.contracts import NoiseLevel
-from bench.deepinv_physics import BlurPhysics
-from bench.deepinv_prior import DeepinvPrior
-from bench.diffusion.torus import on_torus
-from bench.library_rows import alone, by_channel
-from bench.optim import noise_variance
+from bench import NoiseLevel, Problem, Solver
+from bench.methods.classical.optim import noise_variance
+from bench.methods.diffusion.torus import on_torus
+from bench.methods.libraries.deepinv_physics import BlurPhysics
+from bench.methods.libraries.deepinv_prior import DeepinvPrior
+from bench.methods.libraries.planes import alone, by_channel
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from deepinv.sampling import DPS
 from torch import Tensor
 
 from bench import Problem, Solver
-from bench.deepinv_physics import BlurPhysics
-from bench.deepinv_prior import DeepinvPrior
-from bench.library_rows import alone, by_channel
+from bench.methods.libraries.deepinv_physics import BlurPhysics
+from bench.methods.libraries.deepinv_prior import DeepinvPrior
+from bench.methods.libraries.planes import alone, by_channel
 
 
 @dataclass(frozen=True)

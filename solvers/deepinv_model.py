@@ -10,10 +10,10 @@ from deepinv.models import Denoiser
 from torch import Tensor
 
 from bench import PluginError, Problem, SettingError, Solver, SolverError, tunable
-from bench.deepinv_presets import PRESETS, circular_physics, scene_physics
 from bench.errors import did_you_mean
-from bench.library_rows import by_image, scene_start
-from bench.padding import crop, surround
+from bench.methods.classical.padding import crop, surround
+from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
+from bench.methods.libraries.planes import by_image, scene_start
 
 
 @dataclass(frozen=True)

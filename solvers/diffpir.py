@@ -6,9 +6,9 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.start import begin
-from bench.diffusion.step import renoise
-from bench.diffusion.task import Task
+from bench.methods.diffusion.start import begin
+from bench.methods.diffusion.step import renoise
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

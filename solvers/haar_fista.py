@@ -6,9 +6,9 @@ from typing import ClassVar
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.haar import extend, levels_for, padded_shape, prox_details, prox_details_spun
-from bench.optim import data_step, fista, tv_weight
-from bench.padding import pad
+from bench.methods.classical.haar import extend, levels_for, padded_shape, prox_details, prox_details_spun
+from bench.methods.classical.optim import data_step, fista, tv_weight
+from bench.methods.classical.padding import pad
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.optim import tv_weight
-from bench.padding import pad
+from bench.methods.classical.optim import tv_weight
+from bench.methods.classical.padding import pad
 
 
 @dataclass(frozen=True)

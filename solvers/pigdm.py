@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.levels import Level
-from bench.diffusion.start import begin
-from bench.diffusion.step import ddim
-from bench.diffusion.task import Task
+from bench.methods.diffusion.levels import Level
+from bench.methods.diffusion.start import begin
+from bench.methods.diffusion.step import ddim
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.task import Task
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

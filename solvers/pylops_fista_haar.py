@@ -9,8 +9,8 @@ from pylops.signalprocessing import DWT2D
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.haar import levels_for
-from bench.library_rows import Plane, by_plane, pylops_blur
+from bench.methods.classical.haar import levels_for
+from bench.methods.libraries.planes import Plane, by_plane, pylops_blur
 
 
 @dataclass(frozen=True)

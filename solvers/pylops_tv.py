@@ -9,7 +9,7 @@ from pylops.optimization.sparsity import splitbregman
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.library_rows import Plane, by_plane, pylops_blur
+from bench.methods.libraries.planes import Plane, by_plane, pylops_blur
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pyproximal.optimization.primaldual import PrimalDual
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.library_rows import Plane, by_plane, pylops_blur
+from bench.methods.libraries.planes import Plane, by_plane, pylops_blur
 
 
 @dataclass(frozen=True)

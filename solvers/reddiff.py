@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.diffusion.levels import Level, levels
-from bench.diffusion.task import Task
+from bench.methods.diffusion.levels import Level, levels
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

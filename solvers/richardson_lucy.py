@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import difference_adjoint, differences
+from bench.methods.classical.differences import difference_adjoint, differences
 
 # Pixels of the scene that reach the sensor with less than this share of their light keep their start value.
 UNSEEN = 1e-3

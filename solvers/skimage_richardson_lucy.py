@@ -8,8 +8,8 @@ from skimage.restoration import richardson_lucy
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.library_rows import Plane, by_plane
-from bench.padding import crop, surround
+from bench.methods.classical.padding import crop, surround
+from bench.methods.libraries.planes import Plane, by_plane
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,8 @@ from skimage.restoration import wiener
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.library_rows import Plane, by_plane, impulse_response
-from bench.padding import crop, surround
+from bench.methods.classical.padding import crop, surround
+from bench.methods.libraries.planes import Plane, by_plane, impulse_response
 
 
 @dataclass(frozen=True)

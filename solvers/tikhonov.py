@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import laplacian_spectrum
-from bench.optim import noise_variance
-from bench.padding import crop, pad, sides_for
+from bench.methods.classical.differences import laplacian_spectrum
+from bench.methods.classical.optim import noise_variance
+from bench.methods.classical.padding import crop, pad, sides_for
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.diffusion.levels import CLEAN, levels
-from bench.diffusion.step import ddim
-from bench.diffusion.task import Task
+from bench.methods.diffusion.levels import CLEAN, levels
+from bench.methods.diffusion.step import ddim
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

@@ -7,8 +7,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import Edges
-from bench.optim import data_step, fista, prox_tv, tv_weight
+from bench.methods.classical.differences import Edges
+from bench.methods.classical.optim import data_step, fista, prox_tv, tv_weight
 
 
 @dataclass(frozen=True)

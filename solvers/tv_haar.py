@@ -7,10 +7,10 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import laplacian_spectrum
-from bench.haar import levels_for, padded_shape, prox_details
-from bench.optim import GradientSplit, noise_variance, tv_weight
-from bench.padding import Sides, crop, pad, sides_for
+from bench.methods.classical.differences import laplacian_spectrum
+from bench.methods.classical.haar import levels_for, padded_shape, prox_details
+from bench.methods.classical.optim import GradientSplit, noise_variance, tv_weight
+from bench.methods.classical.padding import Sides, crop, pad, sides_for
 
 #: shrinkage threshold lam / rho of the splits D x and W x, for images in [0, 1]
 TAU = 1 / 15

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import laplacian_spectrum
-from bench.optim import GradientSplit, noise_variance, prox_poisson_gaussian, tv_weight
-from bench.padding import pad, sides_for
+from bench.methods.classical.differences import laplacian_spectrum
+from bench.methods.classical.optim import GradientSplit, noise_variance, prox_poisson_gaussian, tv_weight
+from bench.methods.classical.padding import pad, sides_for
 
 TAU = 1 / 15
 RELAXATION = 1.8

@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.diffusion.levels import Level, at_sigma, levels
-from bench.diffusion.schedule import Schedule
-from bench.diffusion.task import Task
+from bench.methods.diffusion.levels import Level, at_sigma, levels
+from bench.methods.diffusion.schedule import Schedule
+from bench.methods.diffusion.task import Task
 
 
 @dataclass(frozen=True)

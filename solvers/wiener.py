@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.wiener import wiener
+from bench.methods.classical.wiener import wiener
 
 
 @dataclass(frozen=True)

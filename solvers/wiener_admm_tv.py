@@ -7,9 +7,9 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.differences import difference_adjoint, differences, laplacian_spectrum
-from bench.optim import soft_threshold, tv_weight
-from bench.padding import crop, pad, sides_for
+from bench.methods.classical.differences import difference_adjoint, differences, laplacian_spectrum
+from bench.methods.classical.optim import soft_threshold, tv_weight
+from bench.methods.classical.padding import crop, pad, sides_for
 
 #: kappa = lam / rho below, for images in [0, 1]: gradients shorter than this are shrunk to zero
 KAPPA = 1 / 15

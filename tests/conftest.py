@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from bench import grid as grids
-from bench.cells import Cell
-from bench.run import Finished, Options, Runner
+from bench.grid import read as grids
+from bench.grid.cells import Cell
+from bench.running.runner import Finished, Options, Runner
 
-PLUGINS = Path(__file__).parent / "plugins"
+PLUGINS = Path(__file__).parent / "example_plugins"
 
 #: A grid of eight shots: two images, two T of one trajectory, two noise levels.
 GRID = """
@@ -51,7 +51,7 @@ class Silent:
 
 @pytest.fixture
 def write_grid(tmp_path: Path) -> Callable[..., Path]:
-    """Write a small grid with the solvers given as YAML list entries; names of tests/plugins files become paths."""
+    """Write a small grid with the solvers given as YAML list entries; files of tests/example_plugins by name."""
 
     def write(*solvers: str, run: str = "", more: str = "", name: str = "grid.yaml") -> Path:
         text = GRID.format(

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from bench import results
+from bench.results import parquet as results
 
 #: label -> (family, share of the blur removed, noise left, seconds, operator calls)
 SOLVERS = {

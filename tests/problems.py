@@ -10,11 +10,11 @@ import torch
 from skimage import data
 from torch import Tensor
 
-from bench.assemble import assemble
-from bench.blur import Boundary
 from bench.contracts import NoiseLevel
-from bench.measure import Measurement, blur_circular
-from bench.problem import Problem
+from bench.imaging.blur import Boundary
+from bench.imaging.measure import Measurement, blur_circular
+from bench.methods.make_problem import assemble
+from bench.methods.problem import Problem
 
 
 @cache

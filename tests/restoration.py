@@ -7,11 +7,11 @@ from typing import Any
 import torch
 import yaml
 
-from bench.networks import conditional, restorer, weights
-from bench.networks.conditional import ConditionalConfig
-from bench.networks.convir import ConvIRConfig
-from bench.networks.restorer import RestorerConfig
-from bench.networks.swinir import SwinIRConfig
+from bench.methods.networks import conditional, restorer, weights
+from bench.methods.networks.conditional import ConditionalConfig
+from bench.methods.networks.convir import ConvIRConfig
+from bench.methods.networks.restorer import RestorerConfig
+from bench.methods.networks.swinir import SwinIRConfig
 
 LINEAR = {"name": "linear", "steps": 1000}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -10,43 +11,134 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import atomic, plugins
+from bench.files import folder, roots
+from bench.plugins import lookup
 
-ROOTS = [Path(p) for p in bench.__path__]
-BENCH = sorted(
-    p for p in ROOTS[0].rglob("*.py") if p.relative_to(ROOTS[0]).parts[0] not in ("solvers", "operators", "datasets")
-)
-PLUGINS = sorted(
-    p for kind in ("solvers", "operators", "datasets") for p in (atomic.folder(kind) or Path()).rglob("*.py")
-)
+PACKAGE = roots()[0]
+KINDS = ("solvers", "operators", "datasets")
+BENCH = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in KINDS)
+PLUGINS = sorted(p for kind in KINDS for p in (folder(kind) or Path()).rglob("*.py"))
+
+#: modules that every room may import
+GROUND = {"contracts", "errors", "seeds", "files"}
+#: what each room may import besides the ground and itself
+ROOMS: dict[str, set[str]] = {
+    "imaging": set(),
+    "plugins": set(),
+    "statistics": set(),
+    "methods": {"imaging", "plugins"},
+    "metrics": {"imaging"},
+    "grid": {"plugins", "imaging", "metrics"},
+    "results": {"metrics", "statistics"},
+    "running": {"grid", "results", "plugins", "imaging", "methods", "metrics", "statistics"},
+    "report": {"results", "metrics", "imaging", "statistics"},
+    "check": {"report", "results", "metrics", "statistics"},
+    "verify": {"methods", "imaging", "plugins", "metrics", "statistics"},
+    "train": {"methods", "imaging", "plugins", "grid"},
+    "testing": {"verify"},
+    "cli": {
+        "grid",
+        "results",
+        "running",
+        "report",
+        "check",
+        "verify",
+        "train",
+        "plugins",
+        "imaging",
+        "methods",
+        "metrics",
+    },
+}
+#: rooms that plug-ins of a folder may import, besides the public door
+FOR_PLUGINS = {
+    "solvers": {"methods", "errors"},
+    "operators": {"imaging", "errors"},
+    "datasets": {"imaging", "seeds", "errors"},
+}
 
 
 def imports(path: Path) -> set[str]:
-    found: set[str] = set()
+    """Every module that a file names in an import, at its top, in functions and for types alike."""
+    names: set[str] = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            found |= {a.name for a in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            found |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
-    return found
+            names |= {a.name for a in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0:
+            names |= {node.module, *(f"{node.module}.{a.name}" for a in node.names)}
+    return names
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(("bench", *(parts[:-1] if parts[-1] == "__init__" else parts)))
+
+
+MODULES = {module_of(p): p for p in BENCH}
+
+
+def first_party(path: Path) -> set[str]:
+    """The modules of the package that a file imports; the package's door is ``bench``."""
+    return {m for m in imports(path) if m in MODULES}
+
+
+def rooms(modules: set[str]) -> set[str]:
+    return {m.split(".")[1] for m in modules if m != "bench"}
+
+
+@pytest.mark.parametrize("path", BENCH, ids=lambda p: module_of(p))
+def test_every_import_obeys_the_whitelist(path: Path) -> None:
+    room, *_ = path.relative_to(PACKAGE).with_suffix("").parts
+    if room in ("__init__", "__main__"):
+        return
+    allowed = GROUND if room in GROUND else {room, *GROUND, *ROOMS[room]}
+    assert rooms(first_party(path)) <= allowed
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda p: f"{p.parent.name}/{p.stem}")
+def test_a_plugin_imports_the_door_and_its_rooms_alone(path: Path) -> None:
+    kind = next(k for k in KINDS if k in path.parts)
+    assert rooms(first_party(path)) <= FOR_PLUGINS[kind]
+    assert not {i for i in imports(path) if i.startswith(tuple(f"bench.{k}" for k in KINDS))}
 
 
 def test_the_harness_imports_no_plugin() -> None:
     for path in BENCH:
-        guilty = {i for i in imports(path) if i.startswith(("bench.solvers", "bench.operators", "bench.datasets"))}
-        assert not guilty, f"{path.name} imports {guilty}"
+        assert not {i for i in imports(path) if i.startswith(tuple(f"bench.{k}" for k in KINDS))}, path
 
 
-@pytest.mark.parametrize("path", PLUGINS, ids=lambda p: p.stem)
-def test_a_plugin_imports_no_plugin_and_no_machinery(path: Path) -> None:
-    machinery = ("grid", "plan", "run", "cli", "engine", "journal", "report", "worker", "tune", "results")
-    forbidden = ("bench.solvers", "bench.operators", "bench.datasets", *(f"bench.{m}" for m in machinery))
-    assert not {i for i in imports(path) if i.startswith(forbidden)}
+def test_no_import_goes_round() -> None:
+    graph = {m: first_party(p) - {m, "bench"} for m, p in MODULES.items()}
+    done: set[str] = set()
+
+    def visit(module: str, trail: tuple[str, ...]) -> None:
+        assert module not in trail, " -> ".join([*trail[trail.index(module) :], module])
+        if module not in done:
+            for other in graph[module]:
+                visit(other, (*trail, module))
+            done.add(module)
+
+    for module in graph:
+        visit(module, ())
+
+
+def test_the_top_level_can_be_taken_in_at_a_glance() -> None:
+    assert (
+        len([p for p in PACKAGE.iterdir() if p.name not in ("__pycache__", *KINDS) and p.suffix in ("", ".py")]) <= 20
+    )
+
+
+def test_a_room_has_no_face_that_drags_the_whole_room_along() -> None:
+    for path in PACKAGE.rglob("__init__.py"):
+        if path.parent == PACKAGE or path.relative_to(PACKAGE).parts[0] in (*KINDS, "cli"):
+            continue
+        body = ast.parse(path.read_text(encoding="utf-8")).body
+        assert [type(n) for n in body] == [ast.Expr], f"{path}: a docstring and nothing else"
 
 
 def test_the_plugin_folders_are_no_packages() -> None:
-    for kind in ("solvers", "operators", "datasets"):
-        assert not ((atomic.folder(kind) or Path()) / "__init__.py").exists()
+    for kind in KINDS:
+        assert not ((folder(kind) or Path()) / "__init__.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -54,9 +146,9 @@ def test_the_plugin_folders_are_no_packages() -> None:
     [
         "import bench",
         "from bench import cli",
-        "from bench import grid; grid.read(grid.find('quickstart'))",
-        "from bench.report.build import build",
-        "from bench import describe, plugins; [plugins.built_in(k) for k in describe.KINDS]",
+        "from bench.grid import read; read.read(read.find('quickstart'))",
+        "from bench.report.page import build",
+        "from bench.plugins import describe, lookup; [lookup.built_in(k) for k in describe.KINDS]",
     ],
 )
 def test_planning_listing_and_reporting_do_not_import_torch(code: str) -> None:
@@ -75,12 +167,53 @@ def test_no_file_is_longer_than_400_lines(path: Path) -> None:
     assert len(path.read_text(encoding="utf-8").splitlines()) <= 400
 
 
+def test_functions_are_short() -> None:
+    lengths = sorted(
+        length(node)
+        for path in [*BENCH, *PLUGINS]
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    )
+    assert lengths[int(0.9 * len(lengths))] <= 20
+
+
+def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
+    """Lines of a function without its docstring."""
+    docstring = ast.get_docstring(node, clean=False)
+    return (node.end_lineno or 0) - node.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
+
+
 def test_every_operator_and_dataset_works_without_torch() -> None:
-    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset") for p in plugins.built_in(kind)]
+    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset") for p in lookup.built_in(kind)]
     code = (
-        "import sys\nfrom bench import plugins\n"
-        f"for kind, name in {names!r}: plugins.load(plugins.find(kind, name))\n"
+        "import sys\nfrom bench.plugins import lookup\n"
+        f"for kind, name in {names!r}: lookup.load(lookup.find(kind, name))\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+CHECKOUT = PACKAGE.parent
+TEXTS = [p for p in [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")] if p.name != "CHANGELOG.md"]
+PLACES = "bench|solvers|operators|datasets|tests|benchmarks|grids|recipes"
+
+
+@pytest.mark.skipif(not (CHECKOUT / "pyproject.toml").is_file(), reason="there are no docs beside the package")
+def test_every_path_and_module_that_the_docs_name_exists() -> None:
+    for file in TEXTS:
+        text = file.read_text(encoding="utf-8")
+        for path in re.findall(rf"(?<![\w/.])((?:{PLACES})/[\w/-]+\.py)\b", text):
+            assert "NAME" in path or (CHECKOUT / path).exists(), f"{file.name} names {path}"
+        for name in re.findall(r"`(bench(?:\.[a-z_0-9]+)+)", text):
+            assert exists(name.split(".")), f"{file.name} names {name}"
+
+
+def exists(parts: list[str]) -> bool:
+    """Whether bench.a.b.c is a module, or a name in one."""
+    known = [".".join(parts[:n]) for n in range(len(parts), 1, -1) if ".".join(parts[:n]) in MODULES]
+    if not known:
+        return parts[1] in KINDS or hasattr(bench, parts[1])
+    rest = known[0].count(".") + 1
+    text = MODULES[known[0]].read_text(encoding="utf-8")
+    return rest == len(parts) or re.search(rf"\b{parts[rest]}\b", text) is not None

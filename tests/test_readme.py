@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from bench import grid as grids
 from bench.cli import app
+from bench.grid import read as grids
 from bench.testing import check_solver
 
 ROOT = Path(__file__).parents[1]

@@ -12,10 +12,10 @@ import pytest
 from bench.datasets.folder import Folder  # pyright: ignore[reportMissingImports]
 from PIL import Image as Pil
 
-from bench import grid as grids
 from bench.errors import DataError, GridError
-from bench.report.build import build
-from bench.run import Finished
+from bench.grid import read as grids
+from bench.report.page import build
+from bench.running.runner import Finished
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
@@ -30,7 +30,7 @@ CALLS = {
     "torch.hub.load", "shutil.unpack_archive", "os.system",
 }  # fmt: skip
 #: the one file that others publish as a pickle: torchvision's AlexNet, by the unpickler that builds tensors alone
-EXEMPT = {("bench/lpips_weights.py", "torch.load(path, map_location='cpu', weights_only=True)")}
+EXEMPT = {("bench/metrics/lpips.py", "torch.load(path, map_location='cpu', weights_only=True)")}
 
 
 def suspicious(file: Path) -> Iterator[str]:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from bench import results
-from bench.atomic import replacing, write_text
 from bench.errors import ResultError
-from bench.metrics import METRICS
+from bench.files import replacing, write_text
+from bench.metrics.evaluate import METRICS
+from bench.results import parquet as results
 
 FORMAT = "deblur-bench baseline 1"
 
@@ -41,7 +41,7 @@ class Record:
     Attributes:
         rows: test cells, one per solver, setting, image, PSF and repetition.
         metrics: names.
-        environment: machine and versions (see ``bench.environment``).
+        environment: machine and versions (see ``bench.running.environment``).
         commit: of the code that made them.
         protocol: boundary, border and clip, as the grid said.
         history: what was accepted and why: {"solvers", "reason", "commit"}, oldest first.

@@ -16,7 +16,7 @@ import numpy as np
 from bench.check.baseline import Row, of_run
 from bench.check.rule import Comparison, Pair, losses
 from bench.check.verdict import Verdict
-from bench.metrics import METRICS, Metric
+from bench.metrics.evaluate import METRICS, Metric
 from bench.report.encode import data_uri, to_float
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.

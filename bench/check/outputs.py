@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-from bench.atomic import write_text
 from bench.check import text
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
+from bench.files import write_text
 
 #: GitHub shows ten annotations of a kind per step, and refuses summaries above 1 MiB.
 ANNOTATIONS, SUMMARY = 10, 900_000

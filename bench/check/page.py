@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from bench import report
-from bench.atomic import write_text
 from bench.check import outputs, text
 from bench.check.baseline import Record
 from bench.check.looks import MOST, looks
 from bench.check.verdict import Verdict
-from bench.metrics import METRICS
+from bench.files import write_text
+from bench.metrics.evaluate import METRICS
 from bench.report.text import MISSING, number
 
 #: Cells listed of each kind; --json has all.

@@ -22,8 +22,8 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import METRICS
-from bench.stats import cluster_means, holm
+from bench.metrics.evaluate import METRICS
+from bench.statistics.paired import cluster_means, holm
 
 #: metric -> tolerated mean loss of a group: float64; float32 elsewhere the same; float32 of a sampler elsewhere
 TOLERANCES = {

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from bench.check.baseline import Record, Row
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
-from bench.metrics import METRICS
+from bench.metrics.evaluate import METRICS
 
 
 def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench import pictures
+from bench.imaging import picture_files as pictures
 
 if TYPE_CHECKING:
     import numpy as np
@@ -28,7 +28,7 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of a stochastic solver.")] = 0,
 ) -> None:
     """Deblur one picture with a known PSF; nothing is assumed about what lies outside the picture."""
-    from bench.plugins import find
+    from bench.plugins.lookup import find
 
     plugin = find("solver", solver)
     settings = settings_of(setting or [])
@@ -44,7 +44,7 @@ def command(
 def settings_of(given: list[str]) -> dict[str, Any]:
     """``name=value`` strings as settings. Raises SettingError."""
     from bench.errors import SettingError
-    from bench.located import parse
+    from bench.grid.yaml import parse
 
     found = {}
     for item in given:
@@ -56,9 +56,9 @@ def settings_of(given: list[str]) -> dict[str, Any]:
 
 
 def _kernel(path: Path, rotate180: bool) -> np.ndarray:
-    from bench.plugins import find, load
+    from bench.plugins.lookup import find, load
+    from bench.plugins.settings import build
     from bench.seeds import generator
-    from bench.settings import build
 
     plugin = find("operator", "file")
     operator = build(plugin, load(plugin), {"path": str(path), "rotate180": rotate180})
@@ -78,13 +78,13 @@ def _solve(
 ) -> np.ndarray:
     import torch
 
-    from bench.assemble import assemble
     from bench.contracts import NoiseLevel
     from bench.errors import SolverError
-    from bench.measure import Measurement
-    from bench.plugins import load
+    from bench.imaging.measure import Measurement
+    from bench.methods.make_problem import assemble
+    from bench.plugins.lookup import load
+    from bench.plugins.settings import build
     from bench.seeds import generator
-    from bench.settings import build
 
     solver = build(plugin, load(plugin), settings)
     m = Measurement(y=y, truth=y, psf=psf, T=1.0, level=NoiseLevel(0.0, sigma))

@@ -21,9 +21,9 @@ def command(
 
     The measurements are the same, bit for bit before rounding, as those that bench run uses.
     """
-    from bench import grid as grids
-    from bench.dataset_writer import FORMATS, write_dataset
     from bench.errors import SettingError, did_you_mean
+    from bench.grid import read as grids
+    from bench.running.degrade import FORMATS, write_dataset
 
     if split not in ("test", "val"):
         raise SettingError(f"--split {split!r}. {did_you_mean(split, ['test', 'val'])}")

@@ -7,7 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bench import atomic, describe, plugins
+from bench import files as atomic
+from bench.plugins import describe
+from bench.plugins import lookup as plugins
 
 _KINDS = {
     "solvers": ("solver",),
@@ -44,7 +46,7 @@ def command(
 
 def _rows(kind: str) -> list[tuple[str, str]]:
     if kind == "metrics":
-        from bench.metrics import METRICS
+        from bench.metrics.evaluate import METRICS
 
         return [(m.name, m.protocol) for m in METRICS.values()]
     if kind == "grids":

@@ -17,7 +17,7 @@ def command(
     Refuses (exit 3) runs that differ in seed, protocol or metrics, different measurements of one exposure, and two
     different outcomes of one cell. The result can be reported, and resumed with the same grid.
     """
-    from bench.merge import merge
+    from bench.running.merge import merge
 
     if len(runs) < 2:
         raise typer.BadParameter("give two runs or more")

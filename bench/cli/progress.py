@@ -9,8 +9,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from bench.cells import Cell
-    from bench.run import Progress
+    from bench.grid.cells import Cell
+    from bench.running.runner import Progress
 
 
 @contextmanager

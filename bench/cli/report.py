@@ -20,7 +20,7 @@ def command(
     figures: Annotated[bool, typer.Option(help="Draw the figures for papers.")] = True,
 ) -> None:
     """Write an HTML report of one or several runs; it needs no network and no server."""
-    from bench.report.build import build
+    from bench.report.page import build
 
     index = build(_folders(runs, out), out, baseline=baseline, single_file=single_file, figures=figures)
     typer.echo(f"{index}  ({index.stat().st_size / 1e6:.2f} MB)")

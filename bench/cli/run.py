@@ -14,10 +14,10 @@ import typer
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from bench.executors.parsl_engine import OpenSite
-    from bench.executors.site import Site
-    from bench.run import Finished, Runner
-    from bench.schema import Grid
+    from bench.grid.schema import Grid
+    from bench.running.parsl.engine import OpenSite
+    from bench.running.parsl.site import Site
+    from bench.running.runner import Finished, Runner
 
 
 def command(
@@ -51,11 +51,11 @@ def command(
 
     The same command resumes an interrupted run and recomputes nothing that is done. Exits 4 if a cell failed.
     """
-    from bench import grid as grids
     from bench.cli.progress import progress_bar
-    from bench.executors import site as sites
-    from bench.expressions import Expression
-    from bench.run import Options, Runner
+    from bench.grid import read as grids
+    from bench.grid.conditions import Expression
+    from bench.running.parsl import site as sites
+    from bench.running.runner import Options, Runner
 
     path = grids.find(grid)
     parsed = grids.read(path)
@@ -75,7 +75,7 @@ def command(
 
 
 def _opened(site: Site, folder: Path) -> AbstractContextManager[OpenSite]:
-    from bench.executors.parsl_engine import opened  # imports Parsl
+    from bench.running.parsl.engine import opened  # imports Parsl
 
     return opened(site, folder / "parsl")
 
@@ -91,7 +91,7 @@ def _run(runner: Runner) -> Finished:
 
 
 def _plan(runner: Runner, probe: bool, workers: int, price: float | None, as_json: bool) -> None:
-    from bench.forecast import forecast, table
+    from bench.running.forecast import forecast, table
 
     rows = forecast(runner, probe)
     typer.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else table(rows, workers, price))

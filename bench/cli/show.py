@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 if TYPE_CHECKING:
-    from bench.cells import Cell
+    from bench.grid.cells import Cell
 
 
 def command(
@@ -38,8 +38,8 @@ def command(
 
 
 def _find(key: str, runs: Path) -> tuple[Path, dict[str, Any]]:
-    from bench import results
     from bench.errors import ResultError
+    from bench.results import parquet as results
 
     files = (
         [runs / "results.parquet"] if (runs / "results.parquet").is_file() else sorted(runs.glob("*/results.parquet"))
@@ -53,8 +53,8 @@ def _find(key: str, runs: Path) -> tuple[Path, dict[str, Any]]:
 
 
 def _again(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
-    from bench import worker
-    from bench.engine import Shared
+    from bench.running import worker
+    from bench.running.local import Shared
 
     cell = _cell(folder, row)
     worker.start(Shared(device=row["device"] or "cpu", threads=cell.protocol["threads"]))
@@ -63,10 +63,11 @@ def _again(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
 
 def _cell(folder: Path, row: dict[str, Any]) -> Cell:
     """Plan the run's grid again and find the cell of this row in it."""
-    from bench import grid, located
     from bench.errors import ResultError
-    from bench.index import ImageIndex
-    from bench.plan import Planner
+    from bench.grid import read as grid
+    from bench.grid import yaml as located
+    from bench.grid.image_index import ImageIndex
+    from bench.grid.planner import Planner
 
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
     planned = grid.parse(located.parse(facts["grid_text"], "grid.yaml"), Path(facts["grid_base"]))

@@ -28,8 +28,9 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
-    from bench.atomic import folder
-    from bench.train import export_calibrated, run
+    from bench.files import folder
+    from bench.train.export import export_calibrated
+    from bench.train.session import run
 
     shipped = folder("recipes")
     path = Path(recipe)

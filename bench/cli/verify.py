@@ -11,8 +11,8 @@ import typer
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from bench.oracles.moments import Figure
     from bench.verify.certificate import Certificate
+    from bench.verify.oracles.moments import Figure
 
 
 def command(

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import METRICS, Metric
+from bench.metrics.evaluate import METRICS, Metric
 from bench.report.load import CellId, Row, cell_id
 
 

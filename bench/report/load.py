@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from bench import results
 from bench.errors import ResultError
 from bench.report import certificates
+from bench.results import parquet as results
 
 Row = dict[str, Any]
 

@@ -26,7 +26,7 @@ COSTS = {
 def payload(board: Board, certificates: Sequence[dict[str, Any]], baseline: str | None) -> dict[str, Any]:
     """Solvers, settings, cells and one packed vector per solver and column; see ``packed``."""
     cells, settings = board.cells, _settings(board)
-    images = np.unique(board.images).tolist()  # sorted, as bench.stats sorts its clusters: the resamples agree
+    images = np.unique(board.images).tolist()  # sorted, as statistics.paired sorts its clusters: the resamples agree
     number = {s["id"]: i for i, s in enumerate(settings)}
     return {
         "significant": SIGNIFICANT,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from bench.measure import blur_circular
+from bench.imaging.measure import blur_circular
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import numpy as np
 
 from bench.report.board import Board, describe
 from bench.report.load import Row
-from bench.stats import clustered_mean, holm, paired_difference, rank_ranges
+from bench.statistics.paired import clustered_mean, holm, paired_difference, rank_ranges
 
 SIGNIFICANT = 0.05
 

@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.diffusion.calibration import measure
-from bench.networks import weights
-from bench.networks.prior import scalar
+from bench.methods.diffusion.error_spectrum import measure
+from bench.methods.networks import weights
+from bench.methods.networks.prior import scalar
 from bench.train.data import images
 from bench.train.recipe.prior import Recipe
 

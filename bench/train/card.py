@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from bench.networks import weights
-from bench.networks.unet import count_parameters
+from bench.methods.networks import weights
+from bench.methods.networks.unet import count_parameters
 from bench.train.checkpoint import write_atomically
 
 if TYPE_CHECKING:
@@ -48,10 +48,16 @@ def encode_average(state: State, card: dict[str, Any], dtype: torch.dtype = torc
     return weights.encode(state.average.network.state_dict(), card, dtype)
 
 
-def export(source: Path, target: Path, extra: dict[str, Any]) -> Path:
-    """See ``bench.train.export``."""
+def export(source: Path, target: Path, extra: dict[str, Any] | None = None) -> Path:
+    """Write trained weights in half precision with a card beside them (.json); returns the card's path.
+
+    Args:
+        source: ``best.safetensors`` of a training.
+        target: safetensors file to write.
+        extra: more entries for the card.
+    """
     tensors, card = weights.read(source)
     target.parent.mkdir(parents=True, exist_ok=True)
     target.with_suffix(".json").unlink(missing_ok=True)
-    write_atomically(target, weights.encode(tensors, {**card, **extra}))
+    write_atomically(target, weights.encode(tensors, {**card, **(extra or {})}))
     return weights.write_card(target)

@@ -11,8 +11,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor, nn
 
-from bench.atomic import replacing
 from bench.errors import ResultError, TrainingError
+from bench.files import replacing
 
 FORMAT = "deblur-bench checkpoint 1"
 

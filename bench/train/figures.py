@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from bench.diffusion import step
-from bench.diffusion.levels import CLEAN, levels
-from bench.networks.prior import Prior, scalar
+from bench.methods.diffusion import step
+from bench.methods.diffusion.levels import CLEAN, levels
+from bench.methods.networks.prior import Prior, scalar
 from bench.seeds import generator
 from bench.train.validate import denoise, noisy, psnr, ssim
 

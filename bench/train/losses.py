@@ -12,7 +12,7 @@ from torch.nn.functional import interpolate
 from bench.seeds import generator
 
 if TYPE_CHECKING:
-    from bench.diffusion.schedule import Schedule
+    from bench.methods.diffusion.schedule import Schedule
     from bench.train.recipe.base import NoiseConfig
     from bench.train.recipe.restoration import RestorationLoss
 

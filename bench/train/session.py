@@ -12,7 +12,8 @@ from pathlib import Path
 import torch
 
 from bench.errors import RecipeError, TrainingError
-from bench.networks.unet import count_parameters
+from bench.methods.networks.unet import count_parameters
+from bench.plugins.weights import find
 from bench.train import checkpoint
 from bench.train.kinds.base import Lesson
 from bench.train.kinds.conditional import ConditionalLesson
@@ -23,22 +24,35 @@ from bench.train.recipe.base import Source
 from bench.train.recipe.read import AnyRecipe, read
 from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
 from bench.train.state import State
-from bench.weights_file import find
 
 
 def run(
     recipe: Path,
     out: Path,
     *,
-    resume: bool,
-    steps: int | None,
-    finish: bool,
-    device: str | None,
-    data_root: Path | None,
-    train: Path | None,
-    val: Path | None,
+    resume: bool = False,
+    steps: int | None = None,
+    finish: bool = False,
+    device: str | None = None,
+    data_root: Path | None = None,
+    train: Path | None = None,
+    val: Path | None = None,
 ) -> Path:
-    """See ``bench.train.run``."""
+    """Train what a recipe says; returns the weights with the best validation figure, ``out/best.safetensors``.
+
+    Args:
+        recipe: YAML file.
+        out: folder of checkpoints (``last``, ``trunk`` before the rate decays, ``best``) and ``history.csv``.
+        resume: go on from ``out/last.safetensors``.
+        steps: length of the training instead of the recipe's.
+        finish: with ``resume``: let the rate decay from here on and stop after the recipe's ``decay`` steps.
+        device: "cpu", "cuda" or "auto" instead of the recipe's.
+        data_root: folder that relative paths of images start from; the current one by default.
+        train: folder of training images instead of the recipe's.
+        val: folder of validation images, likewise.
+
+    Raises RecipeError, DataError, and TrainingError (loss not finite, disk full, wrong resumption, folder in use).
+    """
     given = {k: v for k, v in {"steps": steps, "device": device}.items() if v is not None}
     plan = with_folders(read(recipe, **given), train, val)
     out.mkdir(parents=True, exist_ok=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from bench.networks.prior import Prior, scalar
+from bench.methods.networks.prior import Prior, scalar
 from bench.seeds import generator
 from bench.train.losses import draw_times
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from bench.atomic import write_text
+from bench.files import write_text
 from bench.verify import gaussian, mixture
 from bench.verify.invariances import Check
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.describe import Plugin
-from bench.testing import check_solver
+from bench.plugins.describe import Plugin
+from bench.verify.contract_checks import check_solver
 from bench.verify.invariances import Check
 
 #: The contract does not depend on how many steps are taken.

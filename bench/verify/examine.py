@@ -13,13 +13,13 @@ import numpy as np
 import torch
 
 from bench.errors import SettingError
-from bench.oracles.gaussian import GaussianPrior
-from bench.oracles.mixture import MixturePrior
-from bench.plugins import find, load
-from bench.problem import Solver
-from bench.settings import build, resolve
+from bench.methods.problem import Solver
+from bench.plugins.lookup import find, load
+from bench.plugins.settings import build, resolve
 from bench.verify import conformance, gaussian, invariances, mixture
 from bench.verify.certificate import Certificate, Kind
+from bench.verify.oracles.gaussian import GaussianPrior
+from bench.verify.oracles.mixture import MixturePrior
 
 #: Evaluations of the prior above which fewer samples are drawn.
 MANY = 300

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from bench.contracts import Cost
-from bench.oracles import exact, moments
-from bench.oracles.gaussian import GaussianPrior, Scene
-from bench.oracles.moments import Figure, Moments
-from bench.posterior import crps
-from bench.problem import Solver
+from bench.methods.problem import Solver
+from bench.metrics.posterior import crps
 from bench.verify import linear, runs
+from bench.verify.oracles import exact, moments
+from bench.verify.oracles.gaussian import GaussianPrior, Scene
+from bench.verify.oracles.moments import Figure, Moments
 
 #: Standard deviations of the noise, in [-1, 1] units.
 SIGMAS = (0.1, 0.05)

@@ -10,12 +10,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from bench.describe import Plugin
-from bench.oracles import moments
-from bench.oracles.gaussian import GaussianPrior, Scene
-from bench.oracles.moments import Moments
-from bench.problem import Solver
+from bench.methods.problem import Solver
+from bench.plugins.describe import Plugin
 from bench.verify import runs
+from bench.verify.oracles import moments
+from bench.verify.oracles.gaussian import GaussianPrior, Scene
+from bench.verify.oracles.moments import Moments
 
 #: A PSF, or None for that of the oracle.
 Blur = np.ndarray | None

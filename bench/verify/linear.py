@@ -14,11 +14,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.diffusion.denoiser import Prior
-from bench.oracles.gaussian import Scene
-from bench.oracles.moments import Moments
-from bench.problem import Solver
+from bench.methods.diffusion.denoiser import Prior
+from bench.methods.problem import Solver
 from bench.verify import runs
+from bench.verify.oracles.gaussian import Scene
+from bench.verify.oracles.moments import Moments
 
 #: More draws than this cost more than they are worth: use samples.
 MOST = 130

@@ -9,11 +9,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.oracles.gaussian import shake
-from bench.oracles.mixture import SIDE, MixturePrior, PatchScene
-from bench.posterior import crps
-from bench.problem import Solver
+from bench.methods.problem import Solver
+from bench.metrics.posterior import crps
 from bench.verify import runs
+from bench.verify.oracles.gaussian import shake
+from bench.verify.oracles.mixture import SIDE, MixturePrior, PatchScene
 
 SIGMA = 0.1
 #: Length of the blur in pixels.

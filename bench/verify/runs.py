@@ -8,13 +8,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.assemble import assemble
-from bench.blur import Blur
 from bench.contracts import Cost, NoiseLevel
-from bench.diffusion.denoiser import Denoiser, Prior
 from bench.errors import SolverError
-from bench.measure import Measurement
-from bench.problem import Problem, Solver
+from bench.imaging.blur import Blur
+from bench.imaging.measure import Measurement
+from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.make_problem import assemble
+from bench.methods.problem import Problem, Solver
 from bench.seeds import generator
 
 #: Images that ride together: more leave the cache.

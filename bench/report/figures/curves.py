@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import Metric
+from bench.metrics.evaluate import Metric
 from bench.report.figures import frames
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import INK, OTHER, plain, room_for

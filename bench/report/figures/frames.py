@@ -12,7 +12,7 @@ import numpy as np
 from bench.report.board import Board, describe
 from bench.report.load import Row
 from bench.report.tables import median
-from bench.stats import clustered_mean
+from bench.statistics.paired import clustered_mean
 
 #: a pandas DataFrame; by pandas' own annotations a column of one may be any of six types
 Frame = Any

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics import Metric
+from bench.metrics.evaluate import Metric
 from bench.report.figures.curves import unit_label
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import COLOURS, INK, MARKERS, OTHER, plain, room_for

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from bench import plugins
 from bench.contracts import Exposed, Image, Noise, Operator
-from bench.measure import Measurement, measure
-from bench.psf import check_psf
+from bench.grid.variants import variants
+from bench.imaging.measure import Measurement, measure
+from bench.imaging.psf import check_psf
+from bench.plugins import lookup as plugins
+from bench.plugins.settings import build
 from bench.seeds import generator
-from bench.settings import build
-from bench.variants import variants
 
 if TYPE_CHECKING:
+    from bench.grid.variants import Variant
     from bench.train.recipe.restoration import Degradation
-    from bench.variants import Variant
 
 
 @dataclass

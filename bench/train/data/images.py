@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 from PIL import Image
 
-from bench import pictures
 from bench.errors import DataError
+from bench.imaging import picture_files as pictures
 from bench.seeds import generator
 from bench.train.data.alter import alter
 
@@ -77,7 +77,8 @@ def uint8(picture: np.ndarray) -> np.ndarray:
 
 
 def _plugin(source: Source, mode: Literal["gray", "rgb"]) -> list[tuple[str, np.ndarray]]:
-    from bench import plugins, settings
+    from bench.plugins import lookup as plugins
+    from bench.plugins import settings
 
     plugin = plugins.find("dataset", source.dataset or "")
     dataset = settings.build(plugin, plugins.load(plugin), source.settings)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from bench import pictures
 from bench.errors import DataError
-from bench.recorded_pairs import gopro, rsblur
+from bench.imaging import picture_files as pictures
+from bench.imaging.pairs import gopro, rsblur
 from bench.train.data.images import folder, load, shares, uint8
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from bench.errors import DataError
-from bench.measure import Measurement
-from bench.networks.conditional import ConditionalConfig
+from bench.imaging.measure import Measurement
+from bench.methods.networks.conditional import ConditionalConfig
 from bench.seeds import generator
 from bench.train.data import images, layouts
 from bench.train.data.degrade import Exposures
@@ -73,8 +73,8 @@ class Pairs:
         return measured.truth, np.concatenate(seen)
 
     def _wiener(self, m: Measurement) -> np.ndarray:
-        from bench.assemble import assemble  # torch, which processes that make other pairs do without
-        from bench.wiener import wiener
+        from bench.methods.classical.wiener import wiener
+        from bench.methods.make_problem import assemble  # torch, which processes that make other pairs do without
 
         assert self.recipe.degradation is not None
         problem = assemble([m], [generator("no draws")], boundary=self.recipe.degradation.boundary)

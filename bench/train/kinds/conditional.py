@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from bench.errors import RecipeError
-from bench.networks import weights
-from bench.networks.conditional import Condition, Conditional, build
-from bench.networks.trained import load_restorer
+from bench.methods.networks import weights
+from bench.methods.networks.conditional import Condition, Conditional, build
+from bench.methods.networks.restoration_weights import load_restorer
+from bench.plugins.weights import find
 from bench.seeds import generator
 from bench.train import figures
 from bench.train.card import seen
@@ -21,7 +22,6 @@ from bench.train.data.feed import Batch
 from bench.train.figures import ddim
 from bench.train.kinds.base import Lesson, Loss, autocast
 from bench.train.losses import Balance, balanced, draw_times
-from bench.weights_file import find
 
 if TYPE_CHECKING:
     from bench.train.recipe.restoration import ConditionalRecipe

@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from bench.errors import RecipeError
-from bench.networks import weights
-from bench.networks.prior import Prior, build
+from bench.methods.networks import weights
+from bench.methods.networks.prior import Prior, build
 from bench.train.data import images
 from bench.train.data.feed import Batch
 from bench.train.figures import show

@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from bench.errors import RecipeError
-from bench.networks.restorer import Restorer, build
-from bench.networks.trained import load_restorer
+from bench.methods.networks.restoration_weights import load_restorer
+from bench.methods.networks.restorer import Restorer, build
 from bench.train import figures, losses
 from bench.train.card import seen
 from bench.train.data import pairs

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from bench.networks.prior import NetworkConfig
+from bench.methods.networks.prior import NetworkConfig
 from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
 
 

@@ -9,7 +9,7 @@ import yaml
 from pydantic import ValidationError
 
 from bench.errors import RecipeError, SettingError, did_you_mean
-from bench.settings import describe
+from bench.plugins.settings import describe
 from bench.train.recipe.prior import Recipe
 from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
 

@@ -8,11 +8,11 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator, model_validator
 
 from bench.errors import BenchError
-from bench.networks.conditional import ConditionalConfig
-from bench.networks.convir import ConvIRConfig
-from bench.networks.restorer import RestorerConfig
+from bench.grid.variants import variants
+from bench.methods.networks.conditional import ConditionalConfig
+from bench.methods.networks.convir import ConvIRConfig
+from bench.methods.networks.restorer import RestorerConfig
 from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
-from bench.variants import variants
 
 
 class Degradation(Part):

@@ -1,4 +1,4 @@
-// The statistics of bench/stats.py, to the same numbers: means clustered by image, paired t-tests, Holm, rank ranges.
+// The statistics of bench/statistics/paired.py, to the same numbers: means clustered by image, paired t-tests, Holm, rank ranges.
 
 /** log of the gamma function, x > 0 (Lanczos, g = 7, n = 9). */
 function logGamma(x) {
@@ -103,7 +103,7 @@ function mix(z) {
   return (z ^ (z >>> 16)) >>> 0;
 }
 
-/** How often each of G clusters is drawn in each resample: the draws of bench.stats.resample_counts, seed 0. */
+/** How often each of G clusters is drawn in each resample: the draws of bench.statistics.paired.resample_counts, seed 0. */
 function resampleCounts(resamples, G) {
   const counts = new Float64Array(resamples * G);
   for (let i = 0; i < resamples * G; i++)
@@ -138,7 +138,7 @@ function scaled(columns, G) {
   return d;
 }
 
-/** Ranks that the data do not rule out, jointly: [best, worst] per solver; see bench.stats.rank_ranges. */
+/** Ranks that the data do not rule out, jointly: [best, worst] per solver; see bench.statistics.paired.rank_ranges. */
 function rankRanges(loss, clusters, level = 0.95, resamples = 2000) {
   const ranked = range(loss.length).filter((s) => loss[s].some(Number.isFinite)), S = ranked.length;
   const complete = range(clusters.length).filter((i) => ranked.every((s) => Number.isFinite(loss[s][i])));

@@ -1,0 +1,173 @@
+"""What is computed, as plain data that crosses process borders: Ref, Degradation, Shot, Cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from bench.plugins.describe import Kind, Plugin
+from bench.plugins.lookup import find, load
+from bench.plugins.settings import build
+from bench.seeds import canonical
+
+Phase = Literal["val", "oracle", "test"]
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A plug-in with its settings. Built-ins are known by name, everything else by absolute path."""
+
+    kind: Kind
+    name: str
+    path: str | None
+    settings: dict[str, Any] = field(hash=False)
+
+    @classmethod
+    def of(cls, plugin: Plugin, settings: Mapping[str, Any]) -> Ref:
+        """Refer to a plug-in."""
+        built_in = plugin.module is not None and plugin.module.startswith("bench.")
+        return cls(plugin.kind, plugin.label, None if built_in else str(plugin.path), dict(settings))
+
+    @property
+    def plugin(self) -> Plugin:
+        """Look the plug-in up (again, in another process)."""
+        return find(self.kind, self.path or self.name)
+
+
+@dataclass(frozen=True)
+class Degradation:
+    """Blur and noise, and what the solver is told wrongly about them.
+
+    Attributes:
+        setting: id in tables: blur, noise and mismatch joined by a dot.
+        psf_error: how the told PSF differs from the true one (see ``bench.imaging.psf.distort``); {} = not at all.
+        sigma_factor: told noise standard deviation over the true one.
+    """
+
+    setting: str
+    blur: Ref
+    blur_id: str
+    noise: Ref
+    noise_id: str
+    psf_error: dict[str, float] = field(hash=False)
+    sigma_factor: float
+
+
+@dataclass(frozen=True)
+class Shot:
+    """One exposure: all that a measurement depends on, the solver nowhere in it.
+
+    Attributes:
+        key: sha256 of the seed, the image's pixels, blur, noise, split, psf_index, rep and boundary.
+    """
+
+    key: str
+    degradation: Degradation
+    dataset: Ref
+    image: str
+    image_sha: str
+    split: Literal["val", "test"]
+    psf_index: int
+    rep: int
+    seed: int
+    boundary: Literal["valid", "circular"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One solver on one shot.
+
+    Attributes:
+        key: sha256 of ``parts``: all that its numbers depend on.
+        parts: what the key is made of, hashed by theme, to say why a cell must run again.
+        label: the solver's name in tables; not in the key.
+        candidate: the tuned settings that it tries (val, oracle) or uses (test).
+        tuning: how the candidate of a test cell was chosen.
+        samples: how many posterior samples a stochastic solver draws.
+        keep: whether the estimate is kept for the report.
+    """
+
+    key: str
+    shot: Shot
+    phase: Phase
+    label: str
+    solver: Ref
+    parts: dict[str, str] = field(hash=False)
+    protocol: dict[str, Any] = field(hash=False)
+    metrics: tuple[str, ...]
+    candidate: dict[str, Any] | None = field(hash=False, default=None)
+    tuning: Literal["val", "oracle"] | None = None
+    samples: int = 1
+    keep: bool = False
+
+    @property
+    def place(self) -> list[Any]:
+        """Where it stands in the grid, whatever its content: to find what it was before something changed."""
+        shot = self.shot
+        return [
+            self.label,
+            self.phase,
+            self.candidate,
+            shot.degradation.setting,
+            shot.image,
+            shot.psf_index,
+            shot.rep,
+        ]
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """The columns of its row that are known before it runs (see ``bench.results.parquet``)."""
+        from bench.seeds import canonical
+
+        shot, degradation, flags = self.shot, self.shot.degradation, self.solver.plugin.flags
+        return {
+            "cell_key": self.key,
+            "phase": self.phase,
+            "solver": self.label,
+            "solver_name": self.solver.name,
+            "solver_settings": canonical(self.solver.settings),
+            "weights_sha": self.parts.get("weights"),
+            "family": flags.get("family", "variational"),
+            "blind": bool(flags.get("blind", False)),
+            "stochastic": bool(flags.get("stochastic", False)),
+            "samples": self.samples,
+            "tuned": None if self.tuning is None else canonical(self.candidate),
+            "tuning": self.tuning,
+            "candidate": None if self.candidate is None else canonical(self.candidate),
+            "dataset": shot.dataset.name,
+            "split": shot.split,
+            "image": shot.image,
+            "image_sha": shot.image_sha,
+            "setting": degradation.setting,
+            "blur": degradation.blur_id,
+            "blur_settings": canonical(degradation.blur.settings),
+            "noise": degradation.noise_id,
+            "noise_settings": canonical(degradation.noise.settings),
+            "psf_error": error_id(degradation.psf_error),
+            "sigma_factor": degradation.sigma_factor,
+            "psf_index": shot.psf_index,
+            "rep": shot.rep,
+            "boundary": shot.boundary,
+            "dtype": self.protocol["dtype"],
+            "threads": self.protocol["threads"],
+        }
+
+
+def error_id(error: Mapping[str, float]) -> str:
+    """``none`` or ``rotate=5 blur=0.5``."""
+    return " ".join(f"{k}={v:g}" for k, v in error.items()) or "none"
+
+
+@lru_cache(maxsize=64)
+def _instance(kind: str, name: str, path: str | None, settings: str) -> object:
+    import json
+
+    ref = Ref(kind, name, path, json.loads(settings))  # type: ignore[arg-type]  # a Kind in the Ref that it came from
+    return build(ref.plugin, load(ref.plugin), ref.settings)
+
+
+def instance(ref: Ref) -> object:
+    """The plug-in that a Ref means, built once per process."""
+    return _instance(ref.kind, ref.name, ref.path, canonical(ref.settings))

@@ -1,0 +1,216 @@
+"""Grid -> cells: every combination of setting, image, PSF, repetition and solver, each with its content key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from typing import Any, Literal
+
+from bench.contracts import Operator
+from bench.grid.cells import Cell, Degradation, Phase, Ref, Shot, error_id, instance
+from bench.grid.conditions import Expression
+from bench.grid.image_index import ImageIndex, Indexed
+from bench.grid.schema import Grid, SolverEntry, Source
+from bench.grid.variants import Variant
+from bench.plugins.code_digest import code_digest, harness_digest
+from bench.plugins.weights import find as find_weights
+from bench.plugins.weights import sha256
+from bench.seeds import digest
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One degradation of the grid."""
+
+    degradation: Degradation
+    psfs: int
+    blur: Variant
+    noise: Variant
+
+    @property
+    def id(self) -> str:
+        """Its name in tables."""
+        return self.degradation.setting
+
+    @cached_property
+    def names(self) -> dict[str, Any]:
+        """What an expression may ask about it."""
+        return {
+            **self.noise.settings,
+            **self.blur.settings,
+            "blur": self.blur.base,
+            "blur_id": self.blur.id,
+            "noise": self.noise.id,
+            "psf_error": error_id(self.degradation.psf_error),
+            "sigma_factor": self.degradation.sigma_factor,
+            "setting": self.id,
+        }
+
+    @cached_property
+    def recorded(self) -> bool:
+        """Whether the dataset brings measurement and PSF."""
+        return bool(self.blur.plugin.flags.get("recorded"))
+
+    @cached_property
+    def content(self) -> list[Any]:
+        """What the measurement depends on; ids, paths and what the solver is told are not in it.
+
+        Builds the operator, so that what its settings leave to be checked is checked before anything runs.
+        """
+        operator = instance(self.degradation.blur)
+        assert isinstance(operator, Operator)
+        outside = operator.fingerprint()
+        settings = {k: v for k, v in self.blur.settings.items() if outside is None or k != "path"}
+        blur = [code_digest(self.blur.plugin), self.blur.plugin.class_name, settings, outside]
+        return [blur, [code_digest(self.noise.plugin), self.noise.plugin.class_name, self.noise.settings]]
+
+
+def settings_of(grid: Grid) -> list[Setting]:
+    """Every degradation of a grid, in the order of the file."""
+    found = []
+    for blurring, noise, error, factor in product(grid.blurs, grid.noises, grid.psf_errors, grid.sigma_factors):
+        blur = blurring.variant
+        parts = [blur.id, noise.id]
+        if len(grid.psf_errors) > 1 or error:
+            parts.append(f"psf {error_id(error)}")
+        if len(grid.sigma_factors) > 1 or factor != 1:
+            parts.append(f"σ×{factor:g}")
+        degradation = Degradation(
+            setting=" · ".join(parts),
+            blur=Ref.of(blur.plugin, blur.settings),
+            blur_id=blur.id,
+            noise=Ref.of(noise.plugin, noise.settings),
+            noise_id=noise.id,
+            psf_error=error,
+            sigma_factor=factor,
+        )
+        found.append(Setting(degradation, blurring.psfs, blur, noise))
+    return found
+
+
+class Planner:
+    """Makes the cells of a grid.
+
+    Args:
+        grid: what was asked for.
+        index: knows the ids and hashes of the images.
+        only: keep the cells for which this holds.
+        limit: at most so many images per dataset.
+    """
+
+    def __init__(self, grid: Grid, index: ImageIndex, only: Expression | None = None, limit: int | None = None):
+        self.grid, self.index, self.only, self.limit = grid, index, only, limit
+        self.settings = settings_of(grid)
+        self._protocol = grid.protocol.model_dump()
+        self._shots: dict[tuple[str, str], list[tuple[Shot, bool]]] = {}
+
+    @cached_property
+    def _nothing(self) -> dict[str, None]:
+        """Every name that some setting has: None where a setting lacks it."""
+        return dict.fromkeys(n for s in self.settings for n in s.names)
+
+    def wanted(self, setting: Setting, entry: SolverEntry) -> bool:
+        """Whether ``exclude`` and ``--only`` let this pair pass. Raises SettingError for unknown names."""
+        names = {**self._nothing, **setting.names, "solver": entry.variant.base, "label": entry.label}
+        return not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
+
+    def groups(self, entry: SolverEntry) -> list[list[Setting]]:
+        """The wanted settings, grouped by the axes of ``tune.per``: one choice of tuned values for each group."""
+        found: dict[tuple[str, ...], list[Setting]] = {}
+        for s in self.settings:
+            if self.wanted(s, entry):
+                d = s.degradation
+                axes = {
+                    "blur": s.blur.id,
+                    "noise": s.noise.id,
+                    "psf_error": error_id(d.psf_error),
+                    "sigma_factor": f"{d.sigma_factor:g}",
+                }
+                found.setdefault(tuple(axes[a] for a in self.grid.tune.per), []).append(s)
+        return list(found.values())
+
+    def cells(
+        self,
+        phase: Phase,
+        entry: SolverEntry,
+        settings: Sequence[Setting],
+        candidate: Mapping[str, Any] | None = None,
+        tuning: Literal["val", "oracle"] | None = None,
+    ) -> Iterator[Cell]:
+        """The cells of a solver with one candidate on the images of the phase's split."""
+        solver = Ref.of(entry.variant.plugin, {**entry.variant.settings, **(candidate or {})})
+        parts = {
+            "solver code": code_digest(entry.variant.plugin)[:16],
+            "solver settings": digest(solver.settings)[:16],
+            "harness code": harness_digest()[:16],
+            "protocol": digest([self._protocol, self.grid.metrics])[:16],
+        }
+        samples = self._samples(phase) if entry.variant.plugin.flags.get("stochastic") else 1
+        if samples > 1:
+            parts["samples"] = str(samples)
+        if "weights" in solver.settings:
+            parts["weights"] = sha256(find_weights(solver.settings["weights"]))
+            parts["solver settings"] = digest({**solver.settings, "weights": None})[:16]
+        for setting in settings:
+            told = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
+            for shot, keep in self.shots(setting, "val" if phase == "val" else "test"):
+                cell_parts = {**parts, "mismatch": told, "measurement": shot.key[:16]}
+                yield Cell(
+                    key=digest(cell_parts),
+                    shot=shot,
+                    phase=phase,
+                    label=entry.label,
+                    solver=solver,
+                    parts=cell_parts,
+                    protocol=self._protocol,
+                    metrics=self.grid.metrics,
+                    candidate=None if candidate is None else dict(candidate),
+                    tuning=tuning,
+                    samples=samples,
+                    keep=keep and phase != "val",
+                )
+
+    def _samples(self, phase: Phase) -> int:
+        wanted = self.grid.tune.samples if phase in ("val", "oracle") else None
+        return self.grid.samples if wanted is None else wanted
+
+    def shots(self, setting: Setting, split: Literal["val", "test"]) -> list[tuple[Shot, bool]]:
+        """The exposures of a setting, and whether the estimates on each are kept as pictures."""
+        if (setting.id, split) not in self._shots:
+            sources = self.grid.val if split == "val" else self.grid.test
+            self._shots[setting.id, split] = [
+                (
+                    self._shot(setting, split, source, image, k, rep),
+                    k == rep == 0 and image.rank < self.grid.run.images,
+                )
+                for source in sources
+                for image in self.index.images(source)[: self.limit]
+                for k, rep in product(range(setting.psfs), range(self.grid.repetitions))
+            ]
+        return self._shots[setting.id, split]
+
+    def _shot(
+        self,
+        setting: Setting,
+        split: Literal["val", "test"],
+        source: Source,
+        image: Indexed,
+        psf_index: int,
+        rep: int,
+    ) -> Shot:
+        boundary = self.grid.protocol.boundary
+        recorded = self.index.recorded_sha(source, image.id) if setting.recorded else None
+        return Shot(
+            key=digest([self.grid.seed, image.sha, recorded, setting.content, split, psf_index, rep, boundary]),
+            degradation=setting.degradation,
+            dataset=Ref.of(source.plugin, source.settings),
+            image=image.id,
+            image_sha=image.sha,
+            split=split,
+            psf_index=psf_index,
+            rep=rep,
+            seed=self.grid.seed,
+            boundary=boundary,
+        )

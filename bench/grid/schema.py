@@ -1,0 +1,107 @@
+"""What a grid is: the sections of grid.yaml, typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from bench.grid.candidates import Tuning
+from bench.grid.conditions import Expression
+from bench.grid.variants import Variant
+from bench.plugins import describe
+
+#: What ``psf_error`` may do to a PSF: the keywords of ``bench.imaging.psf.distort``.
+DISTORTIONS = ("rotate", "scale", "blur")
+
+
+class Section(BaseModel):
+    """A section of grid.yaml: nothing unknown in it."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Protocol(Section):
+    """What makes numbers comparable; part of every cell's key."""
+
+    boundary: Literal["valid", "circular"] = "valid"
+    border: int = Field(default=8, ge=0)  #: pixels left out of the metrics on each side
+    clip: bool = True  #: clip estimates to [0, 1] before the metrics
+    dtype: Literal["float32", "float64"] = "float32"
+    threads: int = Field(default=1, ge=1)  #: threads per worker; sums may differ in the last bit between counts
+
+
+class Execution(Section):
+    """How the run is carried out; never part of a key."""
+
+    device: str = "auto"
+    workers: int | Literal["auto"] = "auto"
+    batch: int | Literal["auto"] = "auto"
+    timeout: float = Field(default=600, gt=0)  #: seconds per cell
+    retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
+    memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
+    images: int = Field(default=4, ge=0)  #: images per setting whose estimates are kept for the report
+
+
+class TuneSection(Section):
+    """How ``tune:`` of a solver searches."""
+
+    metric: str = "psnr"
+    samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
+    per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
+    budget: int = Field(default=12, ge=1)  #: candidates per solver and group
+
+
+@dataclass(frozen=True)
+class SolverEntry:
+    """A solver with its settings, and what is to be tuned about it."""
+
+    variant: Variant
+    tuning: Tuning | None
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return self.variant.id
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset plug-in with its settings."""
+
+    plugin: describe.Plugin
+    settings: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Blurring:
+    """A variant of an operator, and how many PSFs are drawn from it."""
+
+    variant: Variant
+    psfs: int
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A validated grid.yaml. ``text`` is the file as written, ``base`` the folder its relative paths start from."""
+
+    name: str
+    seed: int
+    test: tuple[Source, ...]
+    val: tuple[Source, ...]
+    blurs: tuple[Blurring, ...]
+    noises: tuple[Variant, ...]
+    psf_errors: tuple[dict[str, float], ...]
+    sigma_factors: tuple[float, ...]
+    solvers: tuple[SolverEntry, ...]
+    exclude: tuple[Expression, ...]
+    repetitions: int
+    samples: int
+    tune: TuneSection
+    metrics: tuple[str, ...]
+    protocol: Protocol
+    run: Execution
+    text: str
+    base: Path

@@ -1,0 +1,126 @@
+"""YAML that remembers where each value stood, so that an error can say ``grid.yaml:12``."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bench.errors import GridError
+from bench.grid.limits import Path_
+
+#: Nodes that a grid may hold once its aliases are expanded: more is a mistake, or an attack.
+MAX_NODES = 100_000
+
+
+_TAGS = {"map", "seq", "str", "int", "float", "bool", "null"}
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader that reads 1e-2 as a number (YAML 1.1 wants 1.0e-2 and takes the rest for text)."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"^[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$|^[-+]?inf$"),
+    list("-+0123456789.i"),
+)
+
+
+@dataclass(frozen=True)
+class Located:
+    """Plain data from YAML and the line of each node.
+
+    Attributes:
+        data: dicts, lists and scalars.
+        lines: path of keys and indices -> line, counted from 1.
+        file: what errors call the file.
+        text: the source.
+    """
+
+    data: Any
+    lines: dict[Path_, int]
+    file: str
+    text: str
+
+    def where(self, *path: str | int) -> str:
+        """``file:line`` of the node at ``path``, or of its nearest ancestor."""
+        while path and path not in self.lines:
+            path = path[:-1]
+        return f"{self.file}:{self.lines.get(path, 1)}"
+
+    def error(self, message: str, *path: str | int) -> GridError:
+        """A GridError that starts with the place of ``path``."""
+        return GridError(f"{self.where(*path)}: {message}")
+
+
+def read(file: Path) -> Located:
+    """Read a YAML file. Raises GridError with file and line."""
+    try:
+        text = file.read_text(encoding="utf-8")
+    except OSError as error:
+        raise GridError(f"{file}: cannot be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise GridError(f"{file}: is not UTF-8 text: {error}") from error
+    return parse(text, file.name)
+
+
+def parse(text: str, file: str) -> Located:
+    """Parse YAML text; ``file`` is what errors call it."""
+    loader = None
+    try:
+        loader = _Loader(text)
+        node = loader.get_single_node()
+        reader = _Reader(loader, file)
+        data = reader.value(node, ()) if node is not None else None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        line = mark.line + 1 if mark else 1
+        raise GridError(f"{file}:{line}: not valid YAML: {error.problem}") from error
+    except (yaml.YAMLError, ValueError, LookupError, RecursionError) as error:  # LookupError: !!int '', !!bool x
+        raise GridError(f"{file}:1: not valid YAML: {error}") from error
+    finally:
+        if loader is not None:
+            loader.dispose()
+    return Located(data, reader.lines, file, text)
+
+
+class _Reader:
+    """Turns nodes into data and notes their lines."""
+
+    def __init__(self, loader: _Loader, file: str):
+        self.loader, self.file = loader, file
+        self.lines: dict[Path_, int] = {}
+        self.count = 0
+
+    def value(self, node: yaml.Node, path: Path_) -> Any:
+        line = node.start_mark.line + 1
+        self.lines[path] = line
+        self.count += 1
+        if self.count > MAX_NODES:
+            raise GridError(f"{self.file}:{line}: more than {MAX_NODES:,} values once aliases are expanded")
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
+            raise GridError(f"{self.file}:{line}: the tag {node.tag!r} is not allowed: data only")
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.value(n, (*path, i)) for i, n in enumerate(node.value)]
+        if node.tag.endswith((":map", ":seq")):
+            raise GridError(f"{self.file}:{line}: text with the tag {node.tag!r}")
+        return self.loader.construct_object(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Path_) -> dict[str, Any]:
+        result: dict[str, Any] = {}
+        for key_node, value_node in node.value:
+            line = key_node.start_mark.line + 1
+            key = self.loader.construct_object(key_node)
+            if not isinstance(key, str):
+                raise GridError(f"{self.file}:{line}: a key must be text, got {key!r}")
+            if key in result:
+                raise GridError(f"{self.file}:{line}: the key {key!r} stands here twice")
+            result[key] = self.value(value_node, (*path, key))
+            self.lines[(*path, key)] = line
+        return result

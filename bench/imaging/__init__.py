@@ -1,0 +1,1 @@
+"""A scene becomes a measurement: point spread functions, blur, noise, picture files."""

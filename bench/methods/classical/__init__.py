@@ -1,0 +1,1 @@
+"""What filters and variational solvers share."""

@@ -1,0 +1,71 @@
+"""The noise levels that a sampler visits."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal, NamedTuple
+
+import torch
+
+from bench.errors import SettingError
+from bench.methods.diffusion.schedule import Schedule
+
+Spacing = Literal["uniform", "quad", "logsnr"]
+
+#: Where samplers stop by default: a noise of 0.002 in [-1, 1], a quarter of a grey level of 255.
+LOWEST = 0.002
+
+
+class Level(NamedTuple):
+    """x_t = a x_0 + s ε at step t: a² = ᾱ, s² = 1 - ᾱ."""
+
+    t: float
+    a: float
+    s: float
+
+    @property
+    def clean(self) -> bool:
+        """Whether no noise is left."""
+        return self.s == 0
+
+    @property
+    def sigma(self) -> float:
+        """s / a: standard deviation of the noise that x_t / a carries, in [-1, 1] units."""
+        return self.s / self.a
+
+
+CLEAN = Level(0.0, 1.0, 0.0)
+
+
+def level(schedule: Schedule, t: float) -> Level:
+    """The level at real step t."""
+    a, s = schedule.scales(torch.tensor(t, dtype=torch.float64))
+    return Level(t, float(a), float(s))
+
+
+def at_sigma(schedule: Schedule, sigma: float) -> Level:
+    """The level of that noise-to-signal ratio, clamped to the schedule's ends."""
+    return level(schedule, float(schedule.time(torch.tensor(sigma, dtype=torch.float64))))
+
+
+def levels(schedule: Schedule, spacing: Spacing, n: int, highest: float = math.inf) -> list[Level]:
+    """n levels from the noisiest to the cleanest.
+
+    Args:
+        schedule: noise schedule.
+        spacing: "uniform" in t; "quad", uniform in √t: dense at low noise (DiffPIR); "logsnr", uniform in log σ.
+        n: number of levels, at least 1: network evaluations of a sampler that calls once per level.
+        highest: σ to begin at instead of the schedule's last (a warm start).
+
+    Raises SettingError for n < 1.
+    """
+    if n < 1:
+        raise SettingError(f"steps must be at least 1, got {n}")
+    top = at_sigma(schedule, highest).t if math.isfinite(highest) else len(schedule) - 1.0
+    if spacing == "logsnr":
+        ends = [at_sigma(schedule, LOWEST), level(schedule, top)]
+        low, high = (math.log(e.sigma) for e in ends)
+        return [at_sigma(schedule, math.exp(v)) for v in torch.linspace(high, low, n, dtype=torch.float64).tolist()]
+    part = torch.linspace(1, 0, n, dtype=torch.float64)
+    times = top * (part**2 if spacing == "quad" else part)
+    return [level(schedule, t) for t in times.tolist()]

@@ -1,0 +1,164 @@
+"""A deblurring problem in a diffusion model's terms: images in [-1, 1], one channel at a time, on its canvas."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from bench.imaging.blur import convolve, otf
+from bench.methods.classical.spectra import VARIANCE_FLOOR
+from bench.methods.diffusion.conjugate_gradients import conjugate_gradients
+from bench.methods.diffusion.levels import Level, at_sigma
+from bench.methods.problem import Problem
+
+Photons = Literal["pixel", "mean"]
+
+
+class Task:
+    """y = A x + n with x on a canvas of its own and n of known variance, everything in [-1, 1] units.
+
+    On ``valid`` data the canvas holds the whole scene that the sensor's pixels draw on, rounded up to the network's
+    stride: A blurs it periodically and keeps what the sensor saw, so that nothing is assumed about the outside and
+    the prior paints it. On ``circular`` data the canvas is the image. Colours are independent gray images.
+
+    Args:
+        problem: with blur, noise level and prior.
+        photons: "pixel": the noise has the variance gain max(y, 0) + sigma² of each pixel, with y smoothed over
+            3 × 3 pixels; "mean": that of the mean intensity everywhere.
+
+    Attributes:
+        y: (n, 1, H, W), n = B C images.
+        variance: of the noise, (n, 1, H, W) or (n, 1, 1, 1).
+        shape: (H', W') of the canvas.
+        prior: the denoiser.
+    """
+
+    def __init__(self, problem: Problem, photons: Photons = "pixel"):
+        self.problem, self.prior, self.blur = problem, problem.known_prior, problem.known_blur
+        self.y = 2 * self._folded(problem.y) - 1
+        self.variance = 4 * self._variance(photons)
+        psf = self.blur.psf.repeat_interleave(problem.y.shape[1], 0)
+        self.shape = self._canvas()
+        self.K = otf(psf, self.shape)
+
+    @property
+    def n(self) -> int:
+        """Number of gray images."""
+        return len(self.y)
+
+    @cached_property
+    def sigma(self) -> Tensor:
+        """Noise standard deviation (n, 1, 1, 1): root of the mean variance."""
+        return torch.stack([v.mean() for v in self.variance]).sqrt().view(-1, 1, 1, 1)
+
+    # --- the forward operator ---------------------------------------------------------------------------------
+
+    def A(self, x: Tensor) -> Tensor:
+        """Blur canvases (n, 1, H', W') into measurements (n, 1, H, W)."""
+        self.problem.cost.n_A += 1
+        return self.crop(convolve(x, self.K))
+
+    def At(self, r: Tensor) -> Tensor:
+        """The exact adjoint of ``A``."""
+        self.problem.cost.n_At += 1
+        return convolve(self.extend(r), self.K.conj())
+
+    def crop(self, x: Tensor) -> Tensor:
+        """The pixels of a canvas that the sensor saw."""
+        (H, W), (a, b) = self.blur.shape, self.blur.margin
+        return x[..., a : a + H, b : b + W]
+
+    def extend(self, r: Tensor) -> Tensor:
+        """The adjoint of ``crop``: zeros outside the sensor."""
+        (H, W), (a, b), (Hc, Wc) = self.blur.shape, self.blur.margin, self.shape
+        return functional.pad(r, (b, Wc - W - b, a, Hc - H - a))
+
+    # --- the data step ----------------------------------------------------------------------------------------
+
+    def shift(self, r: Tensor, C: Tensor, start: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """C Aᵀ λ with (A C Aᵀ + Σ) λ = r: the shift of a Gaussian N(x_0, C)'s mean when y - A x_0 = r is seen.
+
+        Args:
+            r: residuals (n, 1, H, W).
+            C: power spectrum of the covariance on the canvas, (H', W'//2 + 1) or (n, 1, ...) or a number's tensor.
+            start: λ of a similar system, to begin with.
+
+        Returns:
+            The shift (n, 1, H', W') and λ (n, 1, H, W).
+        """
+        multiplier = self.solve(r, C, start)
+        self.problem.cost.n_At += 1
+        return convolve(self.extend(multiplier), self.K.conj() * C), multiplier
+
+    def solve(self, r: Tensor, C: Tensor, start: Tensor | None = None) -> Tensor:
+        """λ of (A C Aᵀ + Σ) λ = r: by FFT where A C Aᵀ + Σ is a convolution, else by conjugate gradients."""
+        power = C * self.K.abs() ** 2
+        mean = self.sigma**2
+        inverse = 1 / (power + mean)
+
+        def precondition(v: Tensor) -> Tensor:
+            return self.crop(convolve(self.extend(v), inverse))
+
+        if self.shape == self.blur.shape and self.variance.shape == mean.shape:
+            return precondition(r)
+
+        def system(v: Tensor) -> Tensor:
+            return self.crop(convolve(self.extend(v), power)) + self.variance * v
+
+        return conjugate_gradients(system, r, precondition, start)
+
+    def wiener(self) -> Tensor:
+        """The linear estimate under the prior's own power spectrum: E[x | y] were images Gaussian."""
+        C = self.prior.error_power(math.inf, self.shape, self.y)
+        mean = torch.full((self.n, 1, *self.shape), self.prior.mean, dtype=self.y.dtype, device=self.y.device)
+        return mean + self.shift(self.y - self.A(mean), C)[0]
+
+    # --- the prior --------------------------------------------------------------------------------------------
+
+    def x0(self, x: Tensor, level: Level | Sequence[Level]) -> Tensor:
+        """E[x_0 | x_t] of canvases; ``level``: of all images, or of each."""
+        return self.prior.x0(x, level)
+
+    def denoised(self, x: Tensor, sigmas: Sequence[float]) -> Tensor:
+        """E[x_0 | x = x_0 + σ n], each image with its own σ."""
+        levels = [at_sigma(self.prior.schedule, s) for s in sigmas]
+        return self.x0(x * x.new_tensor([v.a for v in levels]).view(-1, 1, 1, 1), levels)
+
+    def noise(self) -> Tensor:
+        """Standard normal noise (n, 1, H', W'), each image from its own generator."""
+        return self._folded(self.problem.randn(self.problem.y.shape[1], *self.shape))
+
+    def sensor_noise(self) -> Tensor:
+        """Standard normal noise (n, 1, H, W), each image from its own generator."""
+        return self._folded(self.problem.randn(*self.problem.y.shape[1:]))
+
+    def estimate(self, x: Tensor) -> Tensor:
+        """What the solver returns for canvases x: (B, C, H, W) in [0, 1] units."""
+        return ((self.crop(x) + 1) / 2).reshape(self.problem.y.shape)
+
+    # --- private ----------------------------------------------------------------------------------------------
+
+    @staticmethod
+    def _folded(x: Tensor) -> Tensor:
+        return x.reshape(-1, 1, *x.shape[-2:])
+
+    def _canvas(self) -> tuple[int, int]:
+        H, W = self.blur.scene_shape
+        if self.blur.boundary == "circular":
+            return H, W
+        return H + -H % self.prior.stride, W + -W % self.prior.stride
+
+    def _variance(self, photons: Photons) -> Tensor:
+        gain, sigma = (v.view(-1, 1, 1, 1) for v in self.problem.known_noise)
+        if photons == "mean" or not bool((gain > 0).any()):
+            variance = self.problem.variance.expand(-1, self.problem.y.shape[1], -1, -1)
+        else:
+            padded = functional.pad(self.problem.y, (1, 1, 1, 1), mode="replicate")
+            variance = gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2
+        return self._folded(variance).clamp(min=VARIANCE_FLOOR)

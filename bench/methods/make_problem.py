@@ -1,0 +1,64 @@
+"""From measurements (numpy) to the Problem (torch) that a solver gets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from bench.contracts import Cost, NoiseLevel
+from bench.imaging.blur import Blur, Boundary
+from bench.imaging.measure import Measurement
+from bench.methods.problem import Problem
+
+if TYPE_CHECKING:
+    from bench.methods.diffusion.denoiser import Denoiser
+
+
+def assemble(
+    measurements: Sequence[Measurement],
+    rngs: Sequence[np.random.Generator],
+    *,
+    boundary: Boundary = "valid",
+    dtype: torch.dtype = torch.float32,
+    device: str | torch.device = "cpu",
+    told_psf: Sequence[np.ndarray] | None = None,
+    sigma_factor: float = 1.0,
+    blind: bool = False,
+    prior: Callable[[Cost], Denoiser] | None = None,
+) -> Problem:
+    """Stack measurements into a Problem.
+
+    Args:
+        measurements: of equal image size and equal PSF size.
+        rngs: one generator per measurement.
+        told_psf: the PSFs to tell the solver instead of the true ones (mismatch experiments).
+        sigma_factor: the noise standard deviation told to the solver, over the true one.
+        blind: hide PSF and noise level.
+        prior: makes the denoiser that counts in a Cost, for solvers that need one.
+    """
+
+    def stacked(arrays: Sequence[object]) -> torch.Tensor:
+        return torch.as_tensor(np.asarray(arrays), dtype=dtype, device=device).clone()
+
+    y = stacked([m.y for m in measurements])
+    bursts = [m.burst for m in measurements if m.burst is not None]
+    burst = stacked(bursts) if bursts else None
+    cost = Cost()
+    if blind:
+        return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost, burst=burst)
+    psf = stacked([m.psf for m in measurements] if told_psf is None else told_psf)[:, None]
+    gain = stacked([m.level.gain * sigma_factor**2 for m in measurements])
+    sigma = stacked([m.level.sigma * sigma_factor for m in measurements])
+    H, W = y.shape[-2:]
+    return Problem(
+        y=y,
+        blur=Blur(psf, (H, W), boundary, cost),
+        noise=NoiseLevel(gain, sigma),
+        rng=tuple(rngs),
+        cost=cost,
+        prior=None if prior is None else prior(cost),
+        burst=burst,
+    )

@@ -1,0 +1,1 @@
+"""An estimate becomes numbers: metrics of one estimate, and of posterior samples."""

@@ -1,0 +1,109 @@
+"""From a name to a plug-in: the folder is the registry.
+
+A name is looked up as a path (``./mine.py``), a file of the built-in folder, an entry point (groups
+``bench.solvers``, ``bench.operators``, ``bench.datasets``), in this order. What a plug-in says about itself is
+read from its source, so that listing, planning and validating import neither the plug-in nor torch. Plug-ins are
+code: loading one runs it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import importlib.util
+import sys
+from functools import cache
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from bench.errors import PluginError, did_you_mean
+from bench.files import folder
+from bench.plugins.describe import KINDS, Kind, Plugin, describe
+
+
+def names(kind: Kind) -> list[str]:
+    """Names of the built-in plug-ins of a kind, and of those that entry points add."""
+    return sorted({p.name for p in built_in(kind)} | {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}")})
+
+
+@cache
+def built_in(kind: Kind) -> tuple[Plugin, ...]:
+    """Every built-in plug-in of a kind, by name. A file without the kind's class is not one of them."""
+    place = folder(KINDS[kind][0])
+    if place is None:
+        return ()
+    files = sorted([*place.glob("[!_]*.py"), *place.glob("[!_]*/__init__.py")])
+    found = (describe(kind, _stem(f), f, f"bench.{place.name}.{_stem(f)}") for f in files)
+    return tuple(p for p in found if p is not None)
+
+
+def _stem(file: Path) -> str:
+    return file.parent.name if file.name == "__init__.py" else file.stem
+
+
+@cache
+def find(kind: Kind, name: str, base: Path | None = None) -> Plugin:
+    """Look a plug-in up. ``base``: the folder that a relative path starts from (that of the grid file).
+
+    Raises PluginError with the names that exist and a guess.
+    """
+    if name.endswith(".py") or "/" in name:
+        return _from_path(kind, name, base or Path.cwd())
+    place = folder(KINDS[kind][0])
+    for file in (place / f"{name}.py", place / name / "__init__.py") if place else ():
+        if file.is_file() and not name.startswith("_"):
+            return _must_describe(kind, name, file, f"bench.{KINDS[kind][0]}.{name}")
+    for entry in entry_points(group=f"bench.{KINDS[kind][0]}", name=name):
+        return _from_module(kind, name, entry.value)
+    raise PluginError(f"no {kind} is called {name!r}. {did_you_mean(name, names(kind))} A path must end in .py.")
+
+
+def _from_path(kind: Kind, name: str, base: Path) -> Plugin:
+    path = (base / Path(name).expanduser()).resolve()
+    if not path.is_file():
+        raise PluginError(f"{kind} {name!r}: there is no file {path}")
+    return _must_describe(kind, name, path, None)
+
+
+def _from_module(kind: Kind, name: str, value: str) -> Plugin:
+    module = value.split(":")[0]
+    spec = importlib.util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise PluginError(f"{kind} {name!r}: its entry point names the module {module!r}, which cannot be found")
+    return _must_describe(kind, name, Path(spec.origin), module)
+
+
+def _must_describe(kind: Kind, name: str, path: Path, module: str | None) -> Plugin:
+    plugin = describe(kind, name, path, module)
+    if plugin is None:
+        raise PluginError(f"{path} has no public class that subclasses bench.{KINDS[kind][1]}")
+    return plugin
+
+
+def load(plugin: Plugin) -> type:
+    """Import the plug-in and return its class. Raises PluginError when the import fails."""
+    try:
+        module = importlib.import_module(plugin.module) if plugin.module else _import_path(plugin.path)
+    except Exception as error:
+        raise PluginError(f"{plugin.kind} {plugin.name!r} cannot be imported: {error!r}") from error
+    return getattr(module, plugin.class_name)
+
+
+def _import_path(path: Path) -> Any:
+    name = f"bench_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    spec = importlib.util.spec_from_file_location(name, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+# --- reading the source ---------------------------------------------------------------------------------------

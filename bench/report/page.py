@@ -1,0 +1,163 @@
+"""Render a report: one page that opens from a file; beside it pictures, figures for papers, numbers as CSV."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bench.errors import ResultError, did_you_mean
+from bench.report import certificates, facts, text
+from bench.report.board import Board, describe
+from bench.report.encode import script_json
+from bench.report.figures.draw import Figure, draw
+from bench.report.load import Results, load
+from bench.report.payload import payload
+from bench.report.pictures import Chunk, chunks, write_chunks
+from bench.report.studies.section import Section, section
+from bench.report.tables import leaderboard, pick_baseline
+
+HERE = Path(__file__).parent
+
+#: static/js/*.js in the order in which the page reads them
+SCRIPTS = (
+    "elements", "data", "state", "stats", "board", "table", "pareto", "heat", "export", "filters",
+    "pictures", "maps", "zoom", "viewer", "compare", "main",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Content:
+    """Everything that the template of the page is filled with."""
+
+    results: Results
+    board: Board
+    entries: list[dict[str, Any]]
+    baseline: str | None
+    figures: list[Figure]
+    study: Section | None
+    chunks: list[Chunk]
+    single_file: bool
+
+
+def build(
+    run_dirs: Sequence[Path],
+    out: Path,
+    baseline: str | None = None,
+    *,
+    single_file: bool = False,
+    figures: bool = True,
+) -> Path:
+    """Write ``out/index.html`` and, beside it, leaderboard.csv, figures/ and data/; returns the page's path.
+
+    Args:
+        run_dirs: folders with results.parquet and run.json; several are put into one report.
+        out: folder of the report, made if missing; an earlier report there is replaced.
+        baseline: label of the solver that the others are compared with; by default Wiener, else the blurred input.
+        single_file: put the pictures into the page, which then stands alone: nothing else is written.
+        figures: draw the figures for papers; most of the time goes there.
+
+    Raises:
+        ResultError: a run that cannot be read, runs on different measurements, no results, an unknown baseline.
+    """
+    results = load([Path(d) for d in run_dirs])
+    board = Board.from_rows(results.rows)
+    if not board.cells:
+        raise ResultError("the runs hold no test results: nothing to report")
+    if baseline is not None and baseline not in board.solvers:
+        raise ResultError(f"baseline {baseline!r} is not among the solvers. {did_you_mean(baseline, board.solvers)}")
+    chosen = pick_baseline(board, baseline)
+    entries = leaderboard(board, chosen)
+    out.mkdir(parents=True, exist_ok=True)
+    order = [e["solver"] for e in entries]
+    folder = None if single_file else out / "figures"
+    drawn = draw(board, results.rows, order, chosen, folder) if figures else []
+    study = section(results, board, folder, figures=figures)
+    found = chunks(results.pictures, board)
+    if not single_file:
+        write_chunks(found, out / "data")
+        _write_csv(out / "leaderboard.csv", entries, board.metrics)
+    page = out / "index.html"
+    page.write_text(
+        _render(Content(results, board, entries, chosen, drawn, study, found, single_file)), encoding="utf-8"
+    )
+    return page
+
+
+def _render(c: Content) -> str:
+    from markupsafe import Markup
+
+    test = [r for r in c.results.rows if r["phase"] == "test"]
+    numbers = payload(c.board, c.results.certificates, c.baseline)
+    numbers["pictures"] = [{"cell": chunk.cell, "chunk": chunk.name} for chunk in c.chunks]
+    return _environment().get_template("index.html.j2").render(
+        title=" + ".join(dict.fromkeys(f["name"] for f in c.results.facts)),
+        css=Markup((HERE / "static" / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
+        js=Markup(script()),  # noqa: S704  our own files
+        data=Markup(script_json(numbers)),  # noqa: S704  escaped by script_json
+        inside=[(k.name, Markup(k.json)) for k in c.chunks] if c.single_file else [],  # noqa: S704  likewise
+        figures=[(f, Markup(f.svg)) for f in c.figures],  # noqa: S704  matplotlib escapes what it writes
+        study=c.study,
+        drawings=[(f, Markup(f.svg)) for f in (c.study.figures if c.study else [])],  # noqa: S704  likewise
+        single_file=c.single_file,
+        viewer=bool(c.chunks),
+        runs=[facts.of_run(f) for f in c.results.facts],
+        environments=c.results.environments,
+        results=c.results,
+        board=c.board,
+        metrics=[describe(m) for m in c.board.metrics],
+        entries=c.entries,
+        settings=len(set(c.board.settings.tolist())),
+        images=len(set(c.board.images.tolist())),
+        failed=sum(e["failed"] for e in c.entries),
+        done=sum(e["cells"] for e in c.entries),
+        posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),
+        certificate_numbers=certificates.NUMBERS,
+        boundaries=facts.distinct(test, "boundary"),
+        noise_convention=facts.NOISE_CONVENTION,
+        noises=facts.noise_models(test),
+        notices=facts.notices(test),
+        tuned=facts.tuned_values(c.results.rows),
+        failures=facts.failures(c.results.rows),
+        example=next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
+    )  # fmt: skip
+
+
+def script() -> str:
+    """The page's script: its parts one after the other, in a scope of their own."""
+    parts = [(HERE / "static" / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
+    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+
+
+def _environment() -> Any:
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    env = Environment(
+        loader=FileSystemLoader(HERE / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    env.filters.update(number=text.number, seconds=text.seconds, count=text.count)
+    env.globals["missing"] = text.MISSING
+    return env
+
+
+def _write_csv(path: Path, entries: list[dict[str, Any]], metrics: Sequence[str]) -> None:
+    parts = ("mean", "half_width_95", "rank_best", "rank_worst", "difference", "difference_half_width_95", "p_holm")
+    costs = ("cells", "failed", "absent", "seconds", "calls", "evaluations")
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(["solver", "family", "tuning", *(f"{m}_{p}" for m in metrics for p in parts), *costs])
+        for e in entries:
+            scores = [value for m in metrics for value in _csv_score(e["scores"][m])]
+            writer.writerow([e["solver"], e["family"], e["tuning"], *scores, *(e[c] for c in costs)])
+
+
+def _csv_score(score: dict[str, Any]) -> list[Any]:
+    low, high = score["rank"] or ("", "")
+    delta = score["delta"] or {"mean": "", "half": "", "p": ""}
+    return [score["mean"], score["half"], low, high, delta["mean"], delta["half"], delta["p"]]

@@ -1,0 +1,74 @@
+"""The estimates that are kept for the report: small files while a run lasts, one npz per shot for the readers."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from bench.files import replacing, write_text
+from bench.grid.cells import Cell
+from bench.imaging.measure import Measurement
+
+#: Samples of a stochastic solver that are kept to be looked at.
+SHOWN = 4
+
+
+def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> None:
+    """Write what a solver returned, and once per shot truth, measurement, PSF and noise level; without pickle.
+
+    Args:
+        x: (K, C, H, W). A single estimate becomes ``solver:LABEL``. Of several samples the first does, and besides
+            the first few ``samples:LABEL``, their mean ``mean:LABEL`` and their standard deviation ``std:LABEL``.
+    """
+    arrays = {"solver": x[0]}
+    if len(x) > 1:
+        arrays |= {"samples": x[:SHOWN], "mean": x.mean(0), "std": x.std(0, ddof=1)}
+    _save(folder / f"{cell.key}.npz", arrays)
+    scene = folder / f"{cell.shot.key}.npz"
+    if not scene.exists():
+        _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf, "level": np.array(m.level)})
+
+
+def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
+    """Join the kept estimates into one npz per shot, and list them in ``index.json``, for the report."""
+    by_shot: dict[tuple[str, str], list[Cell]] = {}
+    for cell in cells:
+        if cell.keep and _is_sound(parts / f"{cell.key}.npz") and _is_sound(parts / f"{cell.shot.key}.npz"):
+            by_shot.setdefault((cell.shot.degradation.setting, cell.shot.key), []).append(cell)
+    index = []
+    for number, ((setting, key), group) in enumerate(by_shot.items()):
+        arrays = dict(np.load(parts / f"{key}.npz", allow_pickle=False))
+        for cell in group:
+            kept = np.load(parts / f"{cell.key}.npz", allow_pickle=False)
+            arrays |= {f"{kind}:{cell.label}": kept[kind] for kind in kept.files}
+        name = f"{number:04d}.npz"
+        _save(out / name, arrays)
+        shot = group[0].shot
+        entry = {"setting": setting, "image": shot.image, "psf_index": shot.psf_index, "rep": shot.rep, "file": name}
+        index.append(entry)
+    write_text(out / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
+
+
+def _is_sound(path: Path) -> bool:
+    """Whether a kept file is there and its checksums hold: a picture that was damaged is left out of the report."""
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except Exception:  # zipfile and its decompressors have many ways to say that a file is broken
+        return False
+
+
+def _save(path: Path, arrays: dict[str, np.ndarray]) -> None:
+    # Not numpy.savez: it takes its arrays as keyword arguments, and a solver may be labelled "file".
+    import zipfile
+
+    with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w") as f:
+                kind = np.float32 if name == "level" else np.float16  # a gain may be below float16's smallest
+                np.lib.format.write_array(f, array.astype(kind), allow_pickle=False)

@@ -1,0 +1,140 @@
+"""What a run would compute, why, and about how long it would take and cost.
+
+An estimate is the mean solve time of a solver's cells that this folder knows, or of one cell solved as a probe, times
+the cells to run. It is called what it is: measuring, scoring, starting workers and failed attempts are not in it, nor
+that other settings, images or machines may be slower.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+from bench.grid.cells import Cell
+from bench.running.runner import Runner
+from bench.seeds import digest
+
+
+def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
+    """One row per solver: cells, known, to run, reasons, seconds per cell and what they were estimated from.
+
+    With ``probe``, one cell of every solver that has no known time is solved here, and forgotten.
+
+    Test cells of a search that is not finished are counted with the settings as they stand: which candidate they
+    will use is not known yet.
+    """
+    from bench.running.tune import choose, groups_of
+
+    searches = runner.first_stage()
+    choices = {}
+    for entry in runner.grid.solvers:
+        for group in groups_of(runner.planner, entry):
+            if not runner.missing(c for _, cells in group.trials for c in cells):
+                choice = choose(group, runner.outcomes, runner.grid.tune.metric)
+                choices.update({(choice.label, s): choice for s in choice.settings})
+    cells = {c.key: c for c in [*searches, *runner.second_stage(choices)]}
+    missing = {c.key for c in runner.missing(cells.values())}
+    before, times = _earlier(runner)
+    if probe:
+        times |= _probed(runner, [c for c in cells.values() if c.key in missing and c.label not in times])
+    rows = []
+    for label in dict.fromkeys(c.label for c in cells.values()):
+        own = [c for c in cells.values() if c.label == label]
+        todo = [c for c in own if c.key in missing]
+        why = Counter(_why(c, before, runner) for c in todo)
+        seconds, source = times.get(label, (None, None))
+        rows.append(
+            {
+                "solver": label,
+                "cells": len(own),
+                "known": len(own) - len(todo),
+                "to_run": len(todo),
+                "seconds_per_cell": seconds,
+                "estimated_from": source,
+                "seconds": None if seconds is None else seconds * len(todo),
+                "why": dict(why),
+            }
+        )
+    return rows
+
+
+def _why(cell: Cell, before: dict[str, str], runner: Runner) -> str:
+    if cell.key in runner.outcomes:
+        return "failed before"
+    old = before.get(digest(cell.place))
+    if old is None:
+        return "new"
+    parts = runner.outcomes[old]["parts"]
+    return "changed: " + ", ".join(k for k, v in cell.parts.items() if parts.get(k) != v)
+
+
+def _earlier(runner: Runner) -> tuple[dict[str, str], dict[str, tuple[float, str]]]:
+    """Which cell stood at a place, and by solver the mean seconds per solved cell, also of changed ones."""
+    before: dict[str, str] = {}
+    known: dict[str, tuple[float, int]] = {}
+    for key, outcome in runner.outcomes.items():
+        if not outcome.get("place"):
+            continue
+        before[digest(outcome["place"])] = key
+        if outcome.get("seconds"):
+            label = outcome["place"][0]
+            total, n = known.get(label, (0.0, 0))
+            known[label] = (total + outcome["seconds"], n + 1)
+    return before, {k: (total / n, f"{n} earlier cell{'s' * (n > 1)}") for k, (total, n) in known.items()}
+
+
+def _probed(runner: Runner, cells: Iterable[Cell]) -> dict[str, tuple[float, str]]:
+    first = {c.label: c for c in reversed(list(cells))}
+    outcomes = runner.probe(list(first.values()))
+    return {
+        label: (o["seconds"], "a probe of 1 cell")
+        for label, o in zip(first, outcomes, strict=True)
+        if o.get("seconds") is not None
+    }
+
+
+def table(rows: list[dict[str, Any]], workers: int, price: float | None = None) -> str:
+    """The forecast as text.
+
+    Args:
+        rows: of ``forecast``.
+        workers: how many will solve at once.
+        price: of a worker for an hour, in the reader's currency.
+    """
+    width = max([len("solver"), *(len(r["solver"]) for r in rows)])
+    lines = [f"{'solver':<{width}}  {'cells':>7}  {'known':>7}  {'to run':>7}  {'s/cell':>8}  {'total':>8}  why"]
+    for r in rows:
+        per = "?" if r["seconds_per_cell"] is None else f"{r['seconds_per_cell']:.3g}"
+        total = "?" if r["seconds"] is None else _duration(r["seconds"])
+        why = "; ".join(f"{n} {reason}" for reason, n in r["why"].items())
+        source = f"  [s/cell from {r['estimated_from']}]" if r["estimated_from"] and r["to_run"] else ""
+        counts = f"{r['cells']:>7}  {r['known']:>7}  {r['to_run']:>7}"
+        lines.append(f"{r['solver']:<{width}}  {counts}  {per:>8}  {total:>8}  {why}{source}")
+    to_run = sum(r["to_run"] for r in rows)
+    lines.append(f"{sum(r['cells'] for r in rows)} cells, {to_run} to run; nothing was recorded")
+    return "\n".join(lines + (_sum(rows, workers, price) if to_run else []))
+
+
+def _sum(rows: list[dict[str, Any]], workers: int, price: float | None) -> list[str]:
+    todo = [r for r in rows if r["to_run"]]
+    seconds = sum(r["seconds"] for r in todo if r["seconds"] is not None)
+    unknown = [r["solver"] for r in todo if r["seconds"] is None]
+    if len(unknown) == len(todo):
+        return ["no estimate: no cell of these solvers was solved here before (--probe solves one of each)"]
+    lines = [
+        f"estimate: {_duration(seconds)} of worker time, {_duration(seconds / workers)} with {workers} always busy",
+        "          (solve time alone: measuring, scoring, start-up and failed attempts come on top)",
+    ]
+    if price is not None:
+        lines.append(f"          {seconds / 3600 * price:.2f} at {price:g} per worker and hour")
+    if unknown:
+        lines.append(f"          not in it, for want of any measurement: {', '.join(unknown)}")
+    return lines
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    minutes = seconds / 60
+    return f"{minutes:.0f} min" if minutes < 60 else f"{minutes / 60:.1f} h"

@@ -1,0 +1,67 @@
+"""What travels to a worker elsewhere and back: JSON text, so that neither side trusts the other's objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from bench.grid.cells import Cell, Degradation, Ref, Shot
+from bench.plugins.code_digest import code_digest, harness_digest
+from bench.plugins.weights import find, sha256
+from bench.running.environment import Shared
+
+
+@dataclass(frozen=True)
+class Order:
+    """Cells to solve, or solvers to build when there are none.
+
+    Attributes:
+        shared: what the worker is told about threads, device and limits.
+        folder: the run's working directory, from which relative paths start.
+        code: digest of all that the numbers pass through, as the run sees it: a worker that sees other code refuses.
+        timeout: of the whole batch in seconds.
+    """
+
+    shared: Shared
+    folder: str
+    code: dict[str, str]
+    timeout: float
+    cells: tuple[Cell, ...] = ()
+    solvers: tuple[Ref, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """As JSON."""
+        return json.dumps(asdict(self), separators=(",", ":"))
+
+    @classmethod
+    def of(cls, text: str) -> Order:
+        """The inverse of ``text``."""
+        d = json.loads(text)
+        cells, solvers = tuple(_cell(c) for c in d["cells"]), tuple(Ref(**r) for r in d["solvers"])
+        return cls(Shared(**d["shared"]), d["folder"], d["code"], d["timeout"], cells, solvers)
+
+
+def _cell(d: dict[str, Any]) -> Cell:
+    degradation, dataset = d["shot"]["degradation"], d["shot"]["dataset"]
+    blur, noise = Ref(**degradation["blur"]), Ref(**degradation["noise"])
+    told = Degradation(**{**degradation, "blur": blur, "noise": noise})
+    shot = Shot(**{**d["shot"], "degradation": told, "dataset": Ref(**dataset)})
+    return Cell(**{**d, "shot": shot, "solver": Ref(**d["solver"]), "metrics": tuple(d["metrics"])})
+
+
+def code_of(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str]:
+    """Digests of the harness, of the plug-ins that the cells name, and of their weights."""
+    refs = set(solvers)
+    for cell in cells:
+        degradation = cell.shot.degradation
+        refs |= {cell.solver, cell.shot.dataset, degradation.blur, degradation.noise}
+    found = {"harness": harness_digest()}
+    for ref in refs:
+        found[f"{ref.kind} {ref.path or ref.name}"] = code_digest(ref.plugin)
+        if "weights" in ref.settings:
+            weights = ref.settings["weights"]
+            found[f"weights {weights}"] = sha256(find(weights))
+    return found

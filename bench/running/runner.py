@@ -1,0 +1,359 @@
+"""Run a grid: tune on the validation split, solve the test cells, write the results. Interruptible at any moment."""
+
+from __future__ import annotations
+
+import json
+import queue
+import signal
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import BrokenExecutor, Future
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+from bench.errors import GridError, ResultError, SettingError
+from bench.files import sweep, write_text
+from bench.grid.cells import Cell
+from bench.grid.conditions import Expression
+from bench.grid.image_index import ImageIndex
+from bench.grid.planner import Planner
+from bench.grid.schema import Grid
+from bench.results import journal
+from bench.results import parquet as results
+from bench.results.outcomes import Outcomes
+from bench.running import estimates as kept
+from bench.running.environment import Shared, commit
+from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
+from bench.running.rows import Rows, Tally
+from bench.running.tune import Choice, best_of, choose, groups_of
+from bench.running.watch import Stuck, Watch
+from bench.seeds import digest
+
+#: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
+Outcome = dict[str, Any]
+
+
+class Progress(Protocol):
+    """Hears how a run goes on."""
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """A stage begins: so many cells, so many of them known from before."""
+        ...
+
+    def cell(self, cell: Cell, outcome: Outcome) -> None:
+        """A cell is done."""
+        ...
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line may change about a run without changing what it means."""
+
+    out: Path
+    only: Expression | None = None
+    limit: int | None = None
+    retry_failed: bool = False
+    workers: int | None = None
+    device: str | None = None
+    batch: int | None = None
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A run's results: test rows and tuning rows as they stand in results.parquet, and what was chosen."""
+
+    rows: Rows
+    choices: list[Choice]
+    computed: int
+    folder: Path
+
+    @property
+    def test(self) -> Rows:
+        """The rows that count."""
+        return self.rows.of("test")
+
+
+class Runner:
+    """Executes one grid in one folder.
+
+    Args:
+        grid: what to run.
+        options: where and how.
+        progress: hears about every cell.
+        engine: makes the engine (a context manager) from what its workers are told; the local one by default.
+    """
+
+    def __init__(
+        self,
+        grid: Grid,
+        options: Options,
+        progress: Progress,
+        engine: Callable[[Shared], AbstractContextManager[Engine]] | None = None,
+    ):
+        self.grid, self.options, self.progress = grid, options, progress
+        self.folder = options.out
+        self._engine = engine or self._local
+        self._index = ImageIndex(self.folder / "images.json")
+        self.planner = Planner(grid, self._index, options.only, options.limit)
+        self.outcomes = Outcomes(self.folder / "journal.jsonl")
+        self._forgiven: set[str] = set()
+        self.computed = 0
+
+    # --- planning -------------------------------------------------------------------------------------------
+
+    def missing(self, cells: Iterable[Cell]) -> list[Cell]:
+        """The cells that have no outcome yet (or only a failed one, with ``retry_failed``), each key once."""
+        found: dict[str, Cell] = {}
+        for cell in cells:
+            again = self.options.retry_failed and cell.key not in self._forgiven
+            if cell.key not in self.outcomes or (again and self.outcomes[cell.key]["status"] != "ok"):
+                found.setdefault(cell.key, cell)
+        return list(found.values())
+
+    def first_stage(self) -> list[Cell]:
+        """Cells that do not depend on any choice: the searches."""
+        found: list[Cell] = []
+        for entry in self.grid.solvers:
+            found += [c for g in groups_of(self.planner, entry) for _, cells in g.trials for c in cells]
+            if entry.tuning and entry.tuning.oracle:
+                settings = [s for g in self.planner.groups(entry) for s in g]
+                for candidate in entry.tuning.candidates:
+                    found += self.planner.cells("oracle", entry, settings, candidate, "oracle")
+        return found
+
+    def second_stage(self, choices: dict[tuple[str, str], Choice]) -> list[Cell]:
+        """The test cells, with the chosen candidates."""
+        found: list[Cell] = []
+        for entry in self.grid.solvers:
+            if entry.tuning and entry.tuning.oracle:
+                continue
+            for setting in (s for g in self.planner.groups(entry) for s in g):
+                choice = choices.get((entry.label, setting.id))
+                candidate = choice.chosen if choice else None
+                found += self.planner.cells("test", entry, [setting], candidate, "val" if candidate else None)
+        return found
+
+    # --- running --------------------------------------------------------------------------------------------
+
+    def run(self) -> Finished:
+        """Compute what is missing and write the results.
+
+        Raises GridError, SettingError or DataError before anything is computed, and ResultError when the folder is in
+        use or cannot be written. After that, as after KeyboardInterrupt, the same call goes on where this one ended.
+        """
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        with journal.Journal(self.folder / "journal.jsonl") as log:
+            self.outcomes.refresh()
+            sweep(self.folder / "pictures")
+            searches = self.first_stage()
+            self._execute("tuning", searches, log)
+            choices = self._choices()
+            cells = self.second_stage({(c.label, s): c for c in choices for s in c.settings})
+            if not cells and not searches:
+                raise GridError("nothing to run: exclude and --only leave no cell")
+            self._execute("solving", cells, log)
+            self._index.save()
+            told = [*cells, *searches, *self._best_of_oracles()]
+            finished = Finished(Rows(told, self.outcomes), choices, self.computed, self.folder)
+            self._write(finished, told, started)
+        return finished
+
+    def _choices(self) -> list[Choice]:
+        groups = [g for entry in self.grid.solvers for g in groups_of(self.planner, entry)]
+        return [choose(g, self.outcomes, self.grid.tune.metric) for g in groups]
+
+    def _execute(self, stage: str, cells: Sequence[Cell], log: journal.Journal) -> None:
+        missing = self.missing(cells)
+        distinct = len({c.key for c in cells})
+        self.progress.stage(stage, distinct, distinct - len(missing))
+        stuck = 0
+        while missing:
+            known = self.computed
+            try:
+                self._solve(missing, log)
+            except Stuck:  # with new workers, what these had not handed in
+                stuck = 1 if self.computed > known else stuck + 1
+                if stuck > 3:
+                    raise ResultError("the workers die again and again, and nothing gets done") from None
+            missing = self.missing(cells)
+
+    def _solve(self, missing: Sequence[Cell], log: journal.Journal) -> None:
+        with _cleared(self._engine(self._shared())) as engine:
+            self._check(engine, missing)
+            for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
+                if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
+                    raise ResultError(str(outcome["error_message"]))
+                row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": cell.place}
+                log.append(row)
+                self.outcomes.refresh()
+                self._forgiven.add(cell.key)
+                self.computed += 1
+                self.progress.cell(cell, row)
+
+    def probe(self, cells: Sequence[Cell]) -> list[Outcome]:
+        """Outcomes of cells that are solved to see how long they take, one by one, and then forgotten."""
+        shared = replace(self._shared(), pictures=None)
+        with _cleared(LocalEngine(1, shared)) as engine:
+            calls = [engine.solve([c], self.grid.run.timeout) for c in cells]
+            return [_answer(call, self.grid.run.timeout) for call in calls]
+
+    def _check(self, engine: Engine, cells: Sequence[Cell]) -> None:
+        solvers = {digest([c.solver.name, c.solver.path, c.solver.settings]): c.solver for c in cells}
+        try:
+            engine.check(list(solvers.values())).result()
+        except SettingError as error:
+            raise GridError(str(error)) from error
+
+    def _shared(self) -> Shared:
+        memory = int(self.grid.run.memory_gb * 2**30) if self.grid.run.memory_gb else None
+        return Shared(self.device, self.grid.protocol.threads, memory, str(self.folder / "pictures"))
+
+    def _local(self, shared: Shared) -> LocalEngine:
+        return LocalEngine(self.workers, shared)
+
+    @property
+    def workers(self) -> int:
+        """How many local workers there are."""
+        wanted = self.options.workers or self.grid.run.workers
+        return wanted if wanted != "auto" else _default_workers(self.device)
+
+    @property
+    def device(self) -> str:
+        """The torch device: a GPU where there is one, unless told otherwise."""
+        wanted = self.options.device or self.grid.run.device
+        if wanted != "auto":
+            return wanted
+        return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
+
+    def _batch_size(self) -> int:
+        size = self.options.batch or self.grid.run.batch
+        if size != "auto":
+            return size
+        return 16 if self.device.startswith("cuda") else 1
+
+    # --- results --------------------------------------------------------------------------------------------
+
+    def _best_of_oracles(self) -> Iterator[Cell]:
+        """Of every test image the search's best cell, as a test cell."""
+        for entry in self.grid.solvers:
+            if not (entry.tuning and entry.tuning.oracle):
+                continue
+            settings = [s for g in self.planner.groups(entry) for s in g]
+            trials = [self.planner.cells("oracle", entry, settings, c, "oracle") for c in entry.tuning.candidates]
+            for cells in zip(*trials, strict=True):
+                best = best_of(cells, self.outcomes, self.grid.tune.metric)
+                yield replace(best, phase="test", label=f"{entry.label} (oracle)")
+
+    def _write(self, finished: Finished, cells: Sequence[Cell], started: str) -> None:
+        tally = Tally.of(finished.rows)
+        facts = self.folder / "run.json"
+        if self.computed == 0 and _stamp(facts) == tally.stamp and self._whole(finished):
+            return  # nothing new: leave the files as they are
+        results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
+        results.write_environments(self.folder / "env.parquet", self.outcomes.environments)
+        # A worker that was killed may have left a part of what it kept.
+        done = [c for c in cells if c.keep and c.phase == "test" and self.outcomes[c.key]["status"] == "ok"]
+        kept.gather(self.folder / "pictures", self.folder / "images", done)
+        write_text(self.folder / "grid.yaml", self.grid.text)
+        told = self._facts(tally, finished.choices, started)
+        write_text(facts, json.dumps(told, indent=1, ensure_ascii=False))
+
+    def _whole(self, finished: Finished) -> bool:
+        """Whether the files of an earlier end are still there."""
+        others = ("env.parquet", "grid.yaml", "images/index.json")
+        table = self.folder / "results.parquet"
+        return results.whole(table, len(finished.rows)) and all((self.folder / n).is_file() for n in others)
+
+    def _facts(self, tally: Tally, choices: Sequence[Choice], started: str) -> dict[str, Any]:
+        head, dirty = commit()
+        return {
+            "name": self.grid.name,
+            "grid_file": "grid.yaml",
+            "grid_text": self.grid.text,
+            "grid_base": str(self.grid.base),
+            "seed": self.grid.seed,
+            "protocol": self.grid.protocol.model_dump(),
+            "metrics": list(self.grid.metrics),
+            "commit": head,
+            "dirty": dirty,
+            "environment": self.outcomes.environments.get(next(iter(tally.env_ids), ""), {}),
+            "environments": len(tally.env_ids),
+            "started_at": started,
+            "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "cells": {"total": tally.test, "ok": tally.ok, "failed": tally.test - tally.ok},
+            "measurements": tally.measurements,
+            "tuning": [c.as_dict(self.grid.tune.metric) for c in choices],
+            "stamp": tally.stamp,
+        }
+
+
+def _answer(call: Future[Any], timeout: float) -> Outcome:
+    error = call.exception()
+    return failure(error, timeout) if error else call.result()[0]
+
+
+def _stamp(facts: Path) -> str | None:
+    try:
+        return json.loads(facts.read_text(encoding="utf-8")).get("stamp")
+    except (OSError, ValueError, AttributeError):
+        return None
+
+
+def _default_workers(device: str) -> int:
+    return 1 if device.startswith("cuda") else usable_cores()
+
+
+@contextmanager
+def _cleared(made: AbstractContextManager[Engine]) -> Iterator[Engine]:
+    """The engine, whose clearing up the second Ctrl-C of an impatient user does not stop."""
+    before = signal.getsignal(signal.SIGINT)
+    try:
+        with made as engine:
+            try:
+                yield engine
+            except KeyboardInterrupt:  # only ever in the main thread, which alone may set handlers
+                signal.signal(signal.SIGINT, signal.SIG_IGN)
+                raise
+    except KeyboardInterrupt:
+        signal.signal(signal.SIGINT, before)
+        raise
+
+
+def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
+    """Submit batches, a few ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
+    waiting = deque((batch, 1) for batch in batches(cells, size))
+    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
+    running: dict[Future[Any], tuple[list[Cell], int]] = {}
+    # Of engines elsewhere nobody knows how long a call may wait.
+    watch = Watch(engine.workers, partial(engine.check, [])) if isinstance(engine, LocalEngine) else None
+    while waiting or running:
+        while waiting and len(running) < 2 * engine.workers + 2:
+            batch, attempt = waiting.popleft()
+            try:
+                future = engine.solve(batch, run.timeout * len(batch))
+            except RuntimeError as error:  # the process that workers are forked from is gone
+                raise Stuck from error
+            running[future] = (batch, attempt)
+            future.add_done_callback(done.put)
+        future = watch.next(done, running) if watch else done.get()
+        batch, attempt = running.pop(future)
+        error = future.exception()
+        if isinstance(error, BrokenExecutor):
+            raise Stuck from error
+        if isinstance(error, ResultError):  # of the place where cells are solved, not of a cell
+            raise error
+        if error is None:
+            outcomes = future.result()
+        else:
+            lost = failure(error, run.timeout)
+            if len(batch) > 1 or (lost["status"] == "crashed" and attempt <= run.retries):
+                nth = attempt if len(batch) > 1 else attempt + 1
+                waiting.extendleft(([cell], nth) for cell in reversed(batch))
+                continue
+            outcomes = [lost] * len(batch)
+        for cell, outcome in zip(batch, outcomes, strict=True):
+            yield cell, {**outcome, "attempt": attempt}

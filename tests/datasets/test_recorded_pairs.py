@@ -1,0 +1,100 @@
+"""GoPro and RSBlur from a user's folder: layouts, crops, halving, what is said when they are not there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from bench import DataError, SettingError
+from bench.contracts import Dataset
+from bench.imaging.pairs import spread
+from bench.plugins.lookup import find, load
+from bench.plugins.settings import build
+from bench.testing import check_dataset
+
+
+def write(path: Path, picture: np.ndarray) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(picture).save(path)
+
+
+@pytest.fixture
+def gopro(tmp_path: Path) -> Path:
+    """Two sequences of three frames, 40 x 48, the blurred ones darker by 10 grey levels."""
+    rng = np.random.default_rng(0)
+    for sequence in ("GOPR0001", "GOPR0002"):
+        for number in range(3):
+            sharp = rng.integers(20, 240, (40, 48, 3), dtype=np.uint8)
+            write(tmp_path / f"{sequence}/sharp/{number:06d}.png", sharp)
+            write(tmp_path / f"{sequence}/blur/{number:06d}.png", sharp - 10)
+    return tmp_path
+
+
+@pytest.fixture
+def rsblur(tmp_path: Path) -> Path:
+    """Two shots of one scene."""
+    rng = np.random.default_rng(1)
+    for shot in ("0001", "0002"):
+        sharp = rng.integers(20, 240, (40, 48, 3), dtype=np.uint8)
+        write(tmp_path / f"scene/{shot}/gt/gt_sharp.png", sharp)
+        write(tmp_path / f"scene/{shot}/real_blur/real_blur.png", sharp - 10)
+    return tmp_path
+
+
+def made(name: str, **settings: object) -> Dataset:
+    plugin = find("dataset", name)
+    return build(plugin, load(plugin), settings)
+
+
+def recorded(dataset: Dataset, id: str):
+    return dataset.recorded(id)  # type: ignore[attr-defined]  # not part of the contract of every dataset
+
+
+def test_a_pair_is_a_problem_with_an_impulse_for_a_psf(gopro: Path) -> None:
+    dataset = made("gopro", path=str(gopro), mode="rgb")
+    m = recorded(dataset, dataset.ids()[0])
+    assert m.y.shape == m.truth.shape == (3, 40, 48)
+    assert np.allclose(m.truth - m.y, 10 / 255)
+    assert m.psf.tolist() == [[1.0]]
+
+
+def test_halved_frames_are_means_of_two_by_two_pixels_and_crops_lie_in_the_middle(gopro: Path) -> None:
+    whole = recorded(made("gopro", path=str(gopro)), "GOPR0002/sharp/000001.png").truth
+    halved = recorded(made("gopro", path=str(gopro), halved=True, size=8), "GOPR0002/sharp/000001.png").truth
+    means = whole.reshape(1, 20, 2, 24, 2).mean((2, 4))
+    assert np.allclose(halved, means[:, 6:14, 8:16])
+
+
+def test_a_limit_is_spread_over_the_set(gopro: Path) -> None:
+    names = made("gopro", path=str(gopro), limit=2).ids()
+    assert names == ["GOPR0001/sharp/000000.png", "GOPR0002/sharp/000002.png"]
+    assert spread(list("abcdefghi"), 3) == ["a", "e", "i"]
+    with pytest.raises(SettingError, match="at least 1"):
+        spread(["a"], 0)
+
+
+@pytest.mark.parametrize("name", ["gopro", "rsblur"])
+def test_a_set_of_pairs_keeps_the_contract_of_a_dataset(name: str, request: pytest.FixtureRequest) -> None:
+    path = request.getfixturevalue(name)
+    check_dataset(name, {"path": str(path), "size": 16, "margin": 4})
+    m = recorded(made(name, path=str(path), size=16, margin=4), made(name, path=str(path)).ids()[0])
+    assert m.y.shape == (1, 16, 16)
+
+
+@pytest.mark.parametrize("name", ["gopro", "rsblur"])
+def test_a_set_that_is_not_there_says_where_it_comes_from(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"(?s)there is no .*nowhere.*The set is .*ships no copy"):
+        made(name, path=str(tmp_path / "nowhere")).ids()
+
+
+def test_frames_that_do_not_fit_are_refused(gopro: Path) -> None:
+    dataset = made("gopro", path=str(gopro), size=64)
+    with pytest.raises(DataError, match="64 are needed"):
+        dataset.load(dataset.ids()[0])
+    with pytest.raises(DataError, match="no picture 'x'"):
+        dataset.load("x")
+    with pytest.raises(SettingError, match="size must be at least 1"):
+        made("gopro", path=str(gopro), size=0)

@@ -1,0 +1,174 @@
+"""What a grid file may say, and what it is told when it says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from bench.errors import GridError, SettingError
+from bench.grid import read as grids
+from bench.grid import schema
+from bench.grid.conditions import Expression
+from bench.grid.planner import Planner, settings_of
+from bench.grid.yaml import parse
+from bench.plugins import lookup as plugins
+
+VALID = """
+data:
+  test: {photos: {size: 64, limit: 2}}
+  val: {photos: {split: val, size: 64, limit: 2}}
+blur: [disk: {radius: 2}]
+noise: [poisson_gaussian: {lam: 48000, sigma: 4}]
+solvers: [blurred]
+"""
+
+
+def read(text: str) -> schema.Grid:
+    return grids.parse(parse(text, "grid.yaml"), Path())
+
+
+def test_defaults_are_filled_in() -> None:
+    grid = read(VALID)
+    assert (grid.name, grid.seed, grid.protocol.boundary, grid.protocol.border) == ("grid", 0, "valid", 8)
+
+
+def test_lists_are_a_product_and_zip_pairs() -> None:
+    blur = "blur:\n  - linear: {id: line, length: [5, 9], angle: [0, 45, 90]}"
+    noise = "noise:\n  - poisson_gaussian: {id: [low, high], zip: {lam: [768000, 48000], sigma: [1, 4]}}"
+    text = VALID.replace("blur: [disk: {radius: 2}]", blur).replace(
+        "noise: [poisson_gaussian: {lam: 48000, sigma: 4}]", noise
+    )
+    grid = read(text)
+    assert [b.variant.id for b in grid.blurs][:2] == ["line length=5 angle=0", "line length=5 angle=45"]
+    assert len(grid.blurs) == 6
+    assert [(n.id, n.settings["lam"], n.settings["sigma"]) for n in grid.noises] == [
+        ("low", 768000, 1),
+        ("high", 48000, 4),
+    ]
+    assert len(settings_of(grid)) == 12
+
+
+@pytest.mark.parametrize(("text", "value"), [("1e-2", 0.01), ("1E3", 1000.0), (".5", 0.5), (".inf", float("inf"))])
+def test_numbers_that_yaml_takes_for_text_are_numbers(text: str, value: float) -> None:
+    assert parse(f"x: {text}", "f").data == {"x": value}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line", "words"),
+    [
+        ("blur: [", "blurr: [", 5, r"unknown key 'blurr'.*Did you mean 'blur'"),
+        ("[disk: {radius: 2}]", "[disc]", 5, r"no operator is called 'disc'.*Did you mean 'disk'"),
+        ("radius: 2", "radious: 3", 5, r"no setting 'radious'.*Did you mean 'radius'"),
+        ("radius: 2", "radius: wide", 5, r"radius: .*number.*got 'wide'"),
+        ("[disk: {radius: 2}]", "[disk: {radius: 2}, disk: {radius: 2}]", 5, r"two entries called 'disk'"),
+        ("[disk: {radius: 2}]", "[]", 5, r"at least one entry"),
+        ("radius: 2", "radius: 2, trajectories: 3", 5, r"has one PSF"),
+        ("[blurred]", "[blurred]\nmetrics: [pnsr]", 8, r"no metric is called 'pnsr'.*Did you mean 'psnr'"),
+        ("[blurred]", "[blurred]\nprotocol: {boundry: valid}", 8, r"unknown key 'boundry'.*'boundary'"),
+        ("[blurred]", "[blurred]\nprotocol: {boundary: mirror}", 8, r"boundary: .*'valid' or 'circular'"),
+        ("[blurred]", "[blurred]\nexclude: [\"blur = 'x'\"]", 8, r"not an expression"),
+        ("[blurred]", "[blurred]\nsigma_factor: [0]", 8, r"must be positive"),
+        ("[blurred]", "[blurred]\npsf_error: [{turn: 3}]", 8, r"unknown key 'turn'"),
+        ("[blurred]", "[wiener: {tune: {balanc: [1, 2]}}]", 7, r"no setting 'balanc'.*'balance'"),
+        ("[blurred]", "[wiener: {tune: {balance: {logspace: [1, 0, 3]}}}]", 7, r"low < high"),
+        ("[blurred]", "[blurred]\nseed: -1", 8, r"at least 0"),
+        ("[blurred]", "[blurred]\nname: a/b", 8, r"letters, digits"),
+        ("limit: 2}}\nblur", "limit: x}}\nblur", 4, r"limit: .*integer"),
+        ("[blurred]", "[blurred: {zip: {a: [1], b: [1, 2]}}]", 7, r"equal lengths"),
+    ],
+)
+def test_mistakes_are_reported_with_line_and_a_guess(old: str, new: str, line: int, words: str) -> None:
+    assert old in VALID
+    with pytest.raises(GridError, match=words) as caught:
+        read(VALID.replace(old, new))
+    assert str(caught.value).startswith(f"grid.yaml:{line}:")
+
+
+def test_a_key_that_stands_twice_is_refused() -> None:
+    with pytest.raises(GridError, match=r"grid.yaml:2: the key 'a' stands here twice"):
+        parse("a: 1\na: 2", "grid.yaml")
+
+
+def test_aliases_that_multiply_are_refused() -> None:
+    bomb = "a: &a [1,1,1,1,1,1,1,1,1,1]\n" + "\n".join(
+        f"{c}: &{c} [{', '.join(['*' + p] * 10)}]" for p, c in zip("abcdef", "bcdefg", strict=True)
+    )
+    with pytest.raises(GridError, match="once aliases are expanded"):
+        parse(bomb, "grid.yaml")
+
+
+def test_tags_that_would_run_code_are_refused() -> None:
+    with pytest.raises(GridError):
+        parse("a: !!python/object/apply:os.system ['true']", "grid.yaml")
+
+
+def test_tuning_without_validation_images_is_refused() -> None:
+    text = "\n".join(x for x in VALID.splitlines() if not x.strip().startswith("val:"))
+    with pytest.raises(GridError, match="tuning never looks at test images"):
+        read(text.replace("[blurred]", "[wiener: {tune: auto}]"))
+
+
+@pytest.mark.parametrize("name", ["quickstart"])
+def test_shipped_grids_are_found_by_name(name: str) -> None:
+    assert grids.read(grids.find(name)).name == name
+
+
+def test_an_unknown_grid_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(GridError, match=r"'quickstat'.*Did you mean 'quickstart'"):
+        grids.find("quickstat")
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("blur == 'disk' and sigma > 2", True),
+        ("blur in ['line', 'gauss']", False),
+        ("not (T < 0.5 or noise == 'low')", True),
+        ("radius < 3", False),  # None is not below anything
+        ("-1 < sigma <= 4", True),
+    ],
+)
+def test_expressions_mean_what_python_means(text: str, expected: bool) -> None:
+    names = {"blur": "disk", "sigma": 4, "T": 0.5, "noise": "high", "radius": None}
+    assert Expression(text)(names) is expected
+
+
+@pytest.mark.parametrize("text", ["__import__('os')", "blur.upper()", "[x for x in 'a']", "1 +", "lambda: 1"])
+def test_expressions_execute_nothing(text: str) -> None:
+    with pytest.raises(SettingError):
+        Expression(text)
+
+
+def test_an_unknown_name_in_an_expression_is_an_error_with_a_guess(write_grid: Callable[..., Path]) -> None:
+    from bench.grid.image_index import ImageIndex
+
+    grid = grids.read(write_grid("@copy.py", more="exclude: [\"nose == 'gauss'\"]"))
+    planner = Planner(grid, ImageIndex())
+    with pytest.raises(SettingError, match=r"unknown name 'nose'.*Did you mean 'noise'"):
+        planner.groups(grid.solvers[0])
+
+
+def test_the_axes_of_psf_error_are_the_arguments_of_distort() -> None:
+    import inspect
+
+    from bench.imaging.psf import distort
+
+    assert tuple(inspect.signature(distort).parameters)[1:] == schema.DISTORTIONS
+
+
+def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(
+        "from dataclasses import dataclass\nfrom bench import Solver\n@dataclass(frozen=True)\n"
+        "class Mine(Solver):\n    'Mine.'\n    lam: float = 0.5\n"
+        "    def solve(self, problem):\n        return problem.y\n"
+    )
+    (tmp_path / "g.yaml").write_text(VALID.replace("[blurred]", "[./mine.py: {lam: 2}]"))
+    entry = grids.read(tmp_path / "g.yaml").solvers[0]
+    assert (entry.label, entry.variant.settings) == ("mine", {"lam": 2.0})
+
+
+def test_a_file_without_a_solver_is_named() -> None:
+    with pytest.raises(plugins.PluginError, match=r"no public class that subclasses bench\.Solver"):
+        plugins.find("solver", __file__)

@@ -1,0 +1,234 @@
+"""The numbers of the report, from synthetic runs, and what it refuses to put into one table."""
+
+import csv
+import json
+import shutil
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from bench.errors import ResultError
+from bench.report import facts, tables
+from bench.report.board import Board
+from bench.report.load import load
+from bench.report.page import build
+from bench.report.terminal import summary, telling
+from tests import fake_run
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    return fake_run.write(tmp_path_factory.mktemp("runs") / "demo", size=32)
+
+
+@pytest.fixture(scope="module")
+def page(run, tmp_path_factory):
+    return build([run], tmp_path_factory.mktemp("report"), figures=False)
+
+
+@pytest.fixture(scope="module")
+def board(run):
+    return Board.from_rows(load([run]).rows)
+
+
+def small(folder, **kwargs):
+    chosen = {name: fake_run.SOLVERS[name] for name in ("blurred", "wiener", "tv")}
+    return fake_run.write(folder, **{"size": 24, "fail": False, "images": 2, "solvers": chosen, **kwargs})
+
+
+# --- numbers ------------------------------------------------------------------------------------------------------
+
+
+def test_the_leaderboard_holds_the_mean_of_image_means_of_the_rows(board):
+    entry = next(e for e in tables.leaderboard(board, "wiener") if e["solver"] == "tv")
+    values = board.column("m_psnr")[board.solvers.index("tv")]
+    expected = np.mean([values[board.images == i].mean() for i in np.unique(board.images)])
+    assert entry["scores"]["psnr"]["mean"] == pytest.approx(expected)
+
+
+def test_solvers_stand_best_first_with_rank_ranges_round_their_place(board):
+    entries = tables.leaderboard(board, "wiener")
+    means = [e["scores"]["psnr"]["mean"] for e in entries]
+    assert means == sorted(means, reverse=True)
+    for place, entry in enumerate(entries, start=1):
+        low, high = entry["scores"]["psnr"]["rank"]
+        assert low <= place <= high
+
+
+def test_differences_have_the_direction_of_the_metric(board):
+    scores = {e["solver"]: e["scores"] for e in tables.leaderboard(board, "wiener")}
+    assert scores["tv"]["psnr"]["delta"]["verdict"] == "better"
+    assert scores["tv"]["lpips_alex"]["delta"]["verdict"] == "better"
+    assert scores["tv"]["lpips_alex"]["delta"]["mean"] < 0
+    assert scores["blurred"]["psnr"]["delta"]["verdict"] == "worse"
+    assert scores["wiener"]["psnr"]["delta"] is None
+
+
+def test_a_check_metric_ranks_nothing(board):
+    for entry in tables.leaderboard(board, "wiener"):
+        assert entry["scores"]["residual_chi2"]["rank"] is None
+        assert entry["scores"]["residual_chi2"]["delta"] is None
+
+
+def test_a_failed_cell_counts_as_the_blurred_input(board):
+    dps = board.solvers.index("dps")
+    failed = board.failed[dps]
+    assert failed.sum() == 3
+    inputs = board.column("m_psnr")[board.solvers.index("blurred")]
+    assert board.values("psnr")[dps, failed] == pytest.approx(inputs[failed])
+    assert np.isnan(board.values("residual_chi2")[dps, failed]).all()
+
+
+def test_the_baseline_is_the_wanted_one_else_wiener_else_the_blurred_input(board):
+    assert tables.pick_baseline(board, "tv") == "tv"
+    assert tables.pick_baseline(board) == "wiener"
+    only = Board(["blurred"], board.cells, [board.rows[board.solvers.index("blurred")]], board.metrics)
+    assert tables.pick_baseline(only) == "blurred"
+
+
+def test_tuned_values_come_with_the_cost_of_their_search(run):
+    tuned = facts.tuned_values(load([run]).rows)
+    tv = next(row for row in tuned["rows"] if row["solver"] == "tv")
+    assert tv["cells"] == [[("lam", v)] for v in ("0.002", "0.004", "0.006", "0.008")]
+    assert (tv["tried"], tv["runs"]) == (16, 16)
+
+
+def test_oracle_tuning_is_labelled_and_shows_the_range_over_images(tmp_path):
+    rows = load([small(tmp_path, change={"tuning": "oracle"})]).rows
+    for i, row in enumerate(r for r in rows if r["solver"] == "tv" and r["phase"] == "test"):
+        row["tuned"] = json.dumps({"lam": 0.001 * (1 + i)})
+    tv = next(r for r in facts.tuned_values(rows)["rows"] if r["solver"] == "tv")
+    assert tv["tuning"] == "oracle"
+    assert tv["cells"][0] == [("lam", "0.001 to 0.002")]
+    assert any("oracle" in notice for notice in facts.notices(rows))
+
+
+def test_failures_are_grouped_by_reason_and_lose_no_cell(run):
+    groups = facts.failures(load([run]).rows)
+    assert [(g["solver"], g["status"], g["count"]) for g in groups] == [("dps", "timeout", 2), ("dps", "error", 1)]
+    assert sum(len(g["cells"]) for g in groups) == 3
+
+
+def test_the_csv_has_one_line_per_solver_and_the_pages_numbers(page, board):
+    with (page.parent / "leaderboard.csv").open(newline="", encoding="utf-8") as file:
+        lines = list(csv.DictReader(file))
+    entries = tables.leaderboard(board, "wiener")
+    assert [line["solver"] for line in lines] == [e["solver"] for e in entries]
+    assert float(lines[0]["psnr_mean"]) == pytest.approx(entries[0]["scores"]["psnr"]["mean"])
+
+
+# --- what must not be compared ------------------------------------------------------------------------------------
+
+
+def test_runs_on_different_measurements_are_refused_by_name(tmp_path):
+    a = small(tmp_path / "a", name="a")
+    b = small(tmp_path / "b", name="b", seed=1)
+    with pytest.raises(ResultError, match=r"not comparable: setting 'shake T=0.25 · high', image 'lena_like'"):
+        build([a, b], tmp_path / "out")
+
+
+def test_one_deviating_measurement_inside_a_run_is_refused(tmp_path):
+    results = load([small(tmp_path)])
+    rows = [dict(r) for r in results.rows]
+    rows[4]["y_sha"] = "0" * 64
+    from bench.report.load import check_measurements
+
+    with pytest.raises(ResultError, match="000000000000"):
+        check_measurements(rows)
+
+
+def test_the_proof_counts_every_measurement_once(run):
+    results = load([run])
+    assert (results.groups, results.shared) == (20, 20)
+
+
+def test_two_runs_of_one_grid_join_into_one_table(tmp_path):
+    a = small(tmp_path / "a", solvers={"wiener": fake_run.SOLVERS["wiener"]})
+    b = small(tmp_path / "b", solvers={"tv": fake_run.SOLVERS["tv"]})
+    board = Board.from_rows(load([a, b]).rows)
+    assert board.solvers == ["wiener", "tv"]
+    assert not board.absent.any()
+
+
+def test_the_same_run_given_twice_changes_nothing(tmp_path):
+    a = small(tmp_path / "a")
+    assert len(load([a, a]).rows) == len(load([a]).rows)
+
+
+@pytest.mark.parametrize(("name", "value"), [("border", 4), ("clip", False)])
+def test_runs_that_were_scored_under_different_protocols_are_refused(tmp_path, name, value):
+    a, b = small(tmp_path / "a", name="a"), small(tmp_path / "b", name="b")
+    facts = json.loads((b / "run.json").read_text(encoding="utf-8"))
+    facts["protocol"][name] = value
+    (b / "run.json").write_text(json.dumps(facts), encoding="utf-8")
+    with pytest.raises(ResultError, match=f"different protocols: a has {name}"):
+        load([a, b])
+
+
+def test_one_name_with_two_meanings_is_told_apart_by_run(tmp_path):
+    from bench.results import parquet as results
+
+    a = small(tmp_path / "a", name="old")
+    b = small(tmp_path / "b", name="new", change={"solver_settings": '{"steps": 7}'})
+    rows = [{**r, "cell_key": r["cell_key"][::-1]} for r in results.read(b / "results.parquet")]  # other settings
+    results.write(b / "results.parquet", rows, fake_run.METRICS)
+    board = Board.from_rows(load([a, b]).rows)
+    assert set(board.solvers) == {f"{s} @ {run}" for s in ("blurred", "wiener", "tv") for run in ("old", "new")}
+    assert not board.absent.any()
+
+
+@pytest.mark.parametrize("missing", ["run.json", "results.parquet"])
+def test_a_folder_that_is_no_run_is_named(tmp_path, missing):
+    folder = small(tmp_path / "r")
+    (folder / missing).unlink()
+    with pytest.raises(ResultError, match=missing):
+        load([folder])
+
+
+def test_a_broken_parquet_file_is_an_error_that_names_it(tmp_path):
+    folder = small(tmp_path / "r")
+    (folder / "results.parquet").write_bytes(b"PAR1 not really")
+    with pytest.raises(ResultError, match=r"results\.parquet cannot be read as results"):
+        load([folder])
+
+
+def test_an_unknown_baseline_is_refused_with_a_guess(run, tmp_path):
+    with pytest.raises(ResultError, match="Did you mean 'wiener'"):
+        build([run], tmp_path, baseline="weiner")
+
+
+def test_a_missing_index_of_images_leaves_the_viewer_out(tmp_path):
+    folder = small(tmp_path / "r")
+    shutil.rmtree(folder / "images")
+    text = build([folder], tmp_path / "out", figures=False).read_text(encoding="utf-8")
+    assert 'id="viewer"' not in text
+    assert "Leaderboard" in text
+
+
+# --- terminal -----------------------------------------------------------------------------------------------------
+
+
+def printed(table, **kwargs):
+    console = Console(width=140, **kwargs)
+    with console.capture() as captured:
+        console.print(table)
+    return captured.get()
+
+
+def test_the_terminal_summary_has_a_line_per_solver_with_value_cost_and_failures(run):
+    lines = printed(summary(load([run]).rows)).splitlines()
+    assert [line.split("  ")[0] for line in lines[1:]][:2] == ["tv", "dps"]
+    assert "3 of 20" in next(line for line in lines if line.startswith("dps"))
+    assert "PSNR ↑" in lines[0]
+
+
+def test_the_terminal_summary_shows_brackets_in_names_as_they_are(tmp_path):
+    rows = load([small(tmp_path, change={"solver": "tv [red]x[/red]"})]).rows
+    assert "tv [red]x[/red]" in printed(summary(rows))
+
+
+def test_a_terminal_shows_the_most_telling_of_many_metrics() -> None:
+    many = ["psnr", "ssim", "lpips_alex", "residual_chi2", "psnr_mean", "ssim_mean", "crps", "coverage_50"]
+    assert telling(many) == ["psnr", "psnr_mean", "crps", "ssim"]
+    assert telling(["ssim", "psnr", "residual_chi2", "lpips_alex", "coverage_90"])[:2] == ["ssim", "psnr"]
