@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
 
+from bench.report import facts
 from bench.report.board import Board, describe
 from bench.report.load import Row
 from bench.statistics.paired import clustered_mean, holm, paired_difference, rank_ranges
 
 SIGNIFICANT = 0.05
+#: hex digits of a weights file's SHA-256 that the page shows
+SHA_DIGITS = 12
 
 
 def pick_baseline(board: Board, wanted: str | None = None) -> str | None:
@@ -63,12 +68,25 @@ def entry_facts(board: Board, s: int) -> dict[str, Any]:
         "solver": board.solvers[s],
         "solver_name": first.get("solver_name") or "",
         "settings": first.get("solver_settings") or "",
-        "prior": (first.get("prior_sha") or "")[:12],
+        "weights": weights_of(rows),
         "family": first.get("family") or "",
         "blind": bool(first.get("blind")),
         "stochastic": bool(first.get("stochastic")),
         "tuning": "oracle" if "oracle" in tunings else (tunings[0] if tunings else ""),
     }
+
+
+def weights_of(rows: Sequence[Row]) -> str:
+    """Name and short SHA-256 of the weights behind a solver's rows; "" for one that has none.
+
+    Several files (a solver tuned over them, or runs put together) are all listed.
+    """
+    used = dict.fromkeys((_weights_name(r), str(r["weights_sha"])[:SHA_DIGITS]) for r in rows if r.get("weights_sha"))
+    return ", ".join(" ".join(filter(None, pair)) for pair in used)
+
+
+def _weights_name(row: Row) -> str:
+    return PurePath(str(facts.parse(row.get("solver_settings")).get("weights") or "")).stem
 
 
 def _scores(board: Board, name: str, baseline: str | None) -> list[dict[str, Any]]:

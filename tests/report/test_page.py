@@ -147,7 +147,7 @@ class Block:
             raise ImportError(name + " was imported")
 sys.meta_path.insert(0, Block())
 from pathlib import Path
-from bench.report.build import build
+from bench.report.page import build
 build([Path(sys.argv[1])], Path(sys.argv[2]), figures=False)
 assert not {"matplotlib", "seaborn"} & set(sys.modules)
 from bench.report.figures import curves, draw, frames, points, style

@@ -110,6 +110,13 @@ def test_failures_are_grouped_by_reason_and_lose_no_cell(run):
     assert sum(len(g["cells"]) for g in groups) == 3
 
 
+def test_the_weights_of_a_solver_are_named_with_the_beginning_of_their_hash(tmp_path):
+    change = {"solver_settings": '{"weights": "weights/photos.safetensors"}', "weights_sha": "ab12" * 16}
+    board = Board.from_rows(load([small(tmp_path / "with", change=change)]).rows)
+    assert tables.entry_facts(board, 1)["weights"] == "photos ab12ab12ab12"
+    assert tables.entry_facts(Board.from_rows(load([small(tmp_path / "without")]).rows), 1)["weights"] == ""
+
+
 def test_the_csv_has_one_line_per_solver_and_the_pages_numbers(page, board):
     with (page.parent / "leaderboard.csv").open(newline="", encoding="utf-8") as file:
         lines = list(csv.DictReader(file))

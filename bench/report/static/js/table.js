@@ -33,8 +33,9 @@ function solverCell(e) {
   const tag = (text, title, kind = "") => h("span", { class: `tag ${kind}`, title }, text);
   return [
     h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
-    h("span", { class: "solver", title: [e.solver_name, e.settings, e.prior && `prior ${e.prior}`].filter(Boolean).join(" · ") }, e.solver),
+    h("span", { class: "solver", title: [e.solver_name, e.settings, e.weights && `weights ${e.weights}`].filter(Boolean).join(" · ") }, e.solver),
     e.family && h("span", { class: "family" }, e.family),
+    e.weights && h("span", { class: "family weights", title: "Weights: name, and the beginning of the file's SHA-256" }, e.weights),
     e.solver === state.baseline && tag("baseline", "The others are compared with it"),
     e.tuning === "val" && tag("tuned", "Tuned on the validation split, per setting"),
     e.tuning === "oracle" && tag("oracle", "Tuned on the test images themselves: an upper bound", "warn-tag"),
