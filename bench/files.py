@@ -50,12 +50,12 @@ def roots() -> list[Path]:
     return [package, package.parent] if (package.parent / "pyproject.toml").is_file() else [package]
 
 
-def folder(name: str) -> Path | None:
+def built_in_folder(name: str) -> Path | None:
     """A built-in folder (solvers, operators, datasets, grids), in a checkout or in an installed wheel."""
     return next((root / name for root in roots() if (root / name).is_dir()), None)
 
 
-def shipped(name: str, suffix: str) -> dict[str, Path]:
+def shipped_files(name: str, suffix: str) -> dict[str, Path]:
     """The files of a built-in folder by their names without ``suffix``; none where there is no such folder."""
-    place = folder(name)
+    place = built_in_folder(name)
     return {p.stem: p for p in sorted(place.glob(f"*{suffix}"))} if place else {}

@@ -16,7 +16,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from bench.grid import read as grids
+from bench.grid.read import find_grid
 from bench.results import parquet as results
 
 #: processors, by the instructions that numpy, torch, MKL, oneDNN and OpenBLAS may use
@@ -67,7 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("grid")
     given, more = parser.parse_known_args()
-    grid = grids.find(given.grid).resolve()
+    grid = find_grid(given.grid).resolve()
     with tempfile.TemporaryDirectory() as name:
         here = solve(grid, Path(name, "here"), {}, more)
         for processor, environment in PROCESSORS.items():

@@ -20,8 +20,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bench.grid import read as grids
 from bench.grid.cells import Cell
+from bench.grid.read import read_grid
 from bench.results import parquet as results
 from bench.results.journal import Journal
 from bench.running.forecast import forecast
@@ -76,7 +76,7 @@ class _Nobody:
 
 def runner(folder: Path) -> Runner:
     """What ``bench run`` makes before it computes."""
-    return Runner(grids.read(folder / "grid.yaml"), Options(folder / "out"), _Nobody())
+    return Runner(read_grid(folder / "grid.yaml"), Options(folder / "out"), _Nobody())
 
 
 def plan(folder: Path) -> int:

@@ -28,7 +28,7 @@ from bench.methods.diffusion.denoiser import Denoiser, Prior
 from bench.methods.diffusion.levels import Level
 from bench.methods.make_problem import assemble
 from bench.methods.networks.priors import load_prior
-from bench.plugins.lookup import built_in, load
+from bench.plugins.lookup import built_in, load_plugin
 from bench.seeds import generator
 
 #: seconds around the network over those in it, at most
@@ -90,8 +90,8 @@ def samplers(steps: int) -> list[tuple[str, Any]]:
     found = []
     for plugin in built_in("solver"):
         if plugin.flags.get("needs_prior") and "denoise" not in plugin.name:
-            settings = {"steps": steps} if "steps" in plugin.settings else {}
-            found.append((plugin.name, load(plugin)(**settings)))
+            settings = {"steps": steps} if "steps" in plugin.parameters else {}
+            found.append((plugin.name, load_plugin(plugin)(**settings)))
     return found
 
 

@@ -22,7 +22,7 @@ from bench.imaging.blur import Boundary
 from bench.imaging.measure import measure
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.seeds import generator
 
 #: pixels on each side that do not count for PSNR
@@ -46,7 +46,7 @@ class Tuned(NamedTuple):
 
 def made(kind: str, name: str, **settings: Any) -> Any:
     """A shipped plug-in."""
-    return load(find(kind, name))(**settings)
+    return load_plugin(find_plugin(kind, name))(**settings)
 
 
 def picture(size: int) -> np.ndarray:

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from bench.grid import read as grids
 from bench.grid.cells import Cell
+from bench.grid.read import read_grid
 from bench.running.runner import Finished, Options, Runner
 
 PLUGINS = Path(__file__).parent / "example_plugins"
@@ -74,7 +74,7 @@ def run_grid(tmp_path: Path) -> Callable[..., Finished]:
     """Run a grid file in ``tmp_path/out`` (or ``folder``) with the options given."""
 
     def run(path: Path, folder: str = "out", **options: Any) -> Finished:
-        return Runner(grids.read(path), Options(tmp_path / folder, **options), Silent()).run()
+        return Runner(read_grid(path), Options(tmp_path / folder, **options), Silent()).run()
 
     return run
 

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench.files import folder, roots
-from bench.plugins import lookup
+from bench.files import built_in_folder, roots
+from bench.plugins.lookup import built_in
 
 PACKAGE = roots()[0]
 KINDS = ("solvers", "operators", "datasets")
 BENCH = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in KINDS)
-PLUGINS = sorted(p for kind in KINDS for p in (folder(kind) or Path()).rglob("*.py"))
+PLUGINS = sorted(p for kind in KINDS for p in (built_in_folder(kind) or Path()).rglob("*.py"))
 
 #: modules that every room may import
 GROUND = {"contracts", "errors", "seeds", "files"}
@@ -138,7 +138,7 @@ def test_a_room_has_no_face_that_drags_the_whole_room_along() -> None:
 
 def test_the_plugin_folders_are_no_packages() -> None:
     for kind in KINDS:
-        assert not ((folder(kind) or Path()) / "__init__.py").exists()
+        assert not ((built_in_folder(kind) or Path()) / "__init__.py").exists()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +146,7 @@ def test_the_plugin_folders_are_no_packages() -> None:
     [
         "import bench",
         "from bench import cli",
-        "from bench.grid import read; read.read(read.find('quickstart'))",
+        "from bench.grid.read import find_grid, read_grid; read_grid(find_grid('quickstart'))",
         "from bench.report.page import build",
         "from bench.plugins import describe, lookup; [lookup.built_in(k) for k in describe.KINDS]",
     ],
@@ -184,10 +184,10 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
 
 
 def test_every_operator_and_dataset_works_without_torch() -> None:
-    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset") for p in lookup.built_in(kind)]
+    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset") for p in built_in(kind)]
     code = (
         "import sys\nfrom bench.plugins import lookup\n"
-        f"for kind, name in {names!r}: lookup.load(lookup.find(kind, name))\n"
+        f"for kind, name in {names!r}: lookup.load_plugin(lookup.find_plugin(kind, name))\n"
         "assert 'torch' not in sys.modules"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

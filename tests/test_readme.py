@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.grid import read as grids
+from bench.grid.read import read_grid
 from bench.testing import check_solver
 
 ROOT = Path(__file__).parents[1]
@@ -31,7 +31,7 @@ def test_its_solver_conforms(tmp_path: Path) -> None:
 def test_its_grid_is_valid(tmp_path: Path) -> None:
     (tmp_path / "landweber.py").write_text(blocks("python")[0])
     (tmp_path / "grid.yaml").write_text(blocks("yaml")[0])
-    grid = grids.read(tmp_path / "grid.yaml")
+    grid = read_grid(tmp_path / "grid.yaml")
     assert len(grid.solvers) == 5
 
 

@@ -13,7 +13,7 @@ from bench.datasets.folder import Folder  # pyright: ignore[reportMissingImports
 from PIL import Image as Pil
 
 from bench.errors import DataError, GridError
-from bench.grid import read as grids
+from bench.grid.read import read_grid
 from bench.report.page import build
 from bench.running.runner import Finished
 from tests import fake_run
@@ -74,7 +74,7 @@ def test_the_name_of_a_grid_cannot_leave_the_folder_of_runs(name: str, write_gri
     path = write_grid("@copy.py")
     path.write_text(path.read_text().replace("name: small", f"name: {json.dumps(name)}"))
     with pytest.raises(GridError, match="name must"):
-        grids.read(path)
+        read_grid(path)
 
 
 def test_labels_and_ids_that_look_like_paths_write_nothing_outside_the_results(

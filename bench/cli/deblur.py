@@ -28,9 +28,9 @@ def command(
     seed: Annotated[int, typer.Option(help="Seed of a stochastic solver.")] = 0,
 ) -> None:
     """Deblur one picture with a known PSF; nothing is assumed about what lies outside the picture."""
-    from bench.plugins.lookup import find
+    from bench.plugins.lookup import find_plugin
 
-    plugin = find("solver", solver)
+    plugin = find_plugin("solver", solver)
     settings = settings_of(setting or [])
     y = pictures.read(image)
     kernel = _kernel(psf, rotate180)
@@ -44,24 +44,24 @@ def command(
 def settings_of(given: list[str]) -> dict[str, Any]:
     """``name=value`` strings as settings. Raises SettingError."""
     from bench.errors import SettingError
-    from bench.grid.yaml import parse
+    from bench.grid.yaml import parse_yaml
 
     found = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
             raise SettingError(f"--set wants name=value, got {item!r}")
-        found[name.strip()] = parse(value, "--set").data
+        found[name.strip()] = parse_yaml(value, "--set").data
     return found
 
 
 def _kernel(path: Path, rotate180: bool) -> np.ndarray:
-    from bench.plugins.lookup import find, load
+    from bench.plugins.lookup import find_plugin, load_plugin
     from bench.plugins.settings import build
     from bench.seeds import generator
 
-    plugin = find("operator", "file")
-    operator = build(plugin, load(plugin), {"path": str(path), "rotate180": rotate180})
+    plugin = find_plugin("operator", "file")
+    operator = build(plugin, load_plugin(plugin), {"path": str(path), "rotate180": rotate180})
     return operator.psf(generator("deblur")).psf
 
 
@@ -82,11 +82,11 @@ def _solve(
     from bench.errors import SolverError
     from bench.imaging.measure import Measurement
     from bench.methods.make_problem import assemble
-    from bench.plugins.lookup import load
+    from bench.plugins.lookup import load_plugin
     from bench.plugins.settings import build
     from bench.seeds import generator
 
-    solver = build(plugin, load(plugin), settings)
+    solver = build(plugin, load_plugin(plugin), settings)
     m = Measurement(y=y, truth=y, psf=psf, T=1.0, level=NoiseLevel(0.0, sigma))
     problem = assemble([m], [generator(seed, "deblur", plugin.name)], blind=solver.blind)
     with torch.no_grad():

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from bench import files as atomic
+from bench.files import built_in_folder
 from bench.plugins import describe
-from bench.plugins import lookup as plugins
+from bench.plugins.lookup import find_plugin, plugin_names
 
 _KINDS = {
     "solvers": ("solver",),
@@ -50,14 +50,14 @@ def _rows(kind: str) -> list[tuple[str, str]]:
 
         return [(m.name, m.protocol) for m in METRICS.values()]
     if kind == "grids":
-        folder = atomic.folder("grids")
+        folder = built_in_folder("grids")
         files = sorted(folder.glob("*.yaml")) if folder else []
         return [(f.stem, f.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")) for f in files]
     return [(p.name, p.summary) for k in _KINDS[kind] for p in _found(k)]
 
 
 def _found(kind: describe.Kind) -> list[describe.Plugin]:
-    return [plugins.find(kind, n) for n in plugins.names(kind)]
+    return [find_plugin(kind, n) for n in plugin_names(kind)]
 
 
 def _one(kind: str, name: str, as_json: bool) -> None:
@@ -81,7 +81,7 @@ def _one(kind: str, name: str, as_json: bool) -> None:
                             "tune": s.tune,
                             "doc": s.doc,
                         }
-                        for s in p.settings.values()
+                        for s in p.parameters.values()
                     },
                     **p.flags,
                 },
@@ -91,7 +91,7 @@ def _one(kind: str, name: str, as_json: bool) -> None:
         )
         return
     typer.echo(f"{p.name}: {p.summary}")
-    for s in p.settings.values():
+    for s in p.parameters.values():
         default = "required" if s.required else f"= {s.default!r}"
         tuned = f"  [tunable {s.tune['low']:g} .. {s.tune['high']:g}]" if s.tune else ""
         typer.echo(f"  {s.name}: {s.annotation} {default}{tuned}{'  ' + s.doc if s.doc else ''}")

@@ -52,13 +52,13 @@ def command(
     The same command resumes an interrupted run and recomputes nothing that is done. Exits 4 if a cell failed.
     """
     from bench.cli.progress import progress_bar
-    from bench.grid import read as grids
     from bench.grid.conditions import Expression
+    from bench.grid.read import find_grid, read_grid
     from bench.running.parsl import site as sites
     from bench.running.runner import Options, Runner
 
-    path = grids.find(grid)
-    parsed = grids.read(path)
+    path = find_grid(grid)
+    parsed = read_grid(path)
     folder = out or Path("runs") / parsed.name
     site = sites.find(executor)
     if site and not device and parsed.run.device == "auto":

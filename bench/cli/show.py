@@ -64,13 +64,13 @@ def _again(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
 def _cell(folder: Path, row: dict[str, Any]) -> Cell:
     """Plan the run's grid again and find the cell of this row in it."""
     from bench.errors import ResultError
-    from bench.grid import read as grid
-    from bench.grid import yaml as located
     from bench.grid.image_index import ImageIndex
     from bench.grid.planner import Planner
+    from bench.grid.read import parse_grid
+    from bench.grid.yaml import parse_yaml
 
     facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    planned = grid.parse(located.parse(facts["grid_text"], "grid.yaml"), Path(facts["grid_base"]))
+    planned = parse_grid(parse_yaml(facts["grid_text"], "grid.yaml"), Path(facts["grid_base"]))
     planner = Planner(planned, ImageIndex(folder / "images.json"))
     candidate = json.loads(row["candidate"]) if row["candidate"] else None
     for entry in planned.solvers:

@@ -28,11 +28,11 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
-    from bench.files import folder
+    from bench.files import built_in_folder
     from bench.train.export import export_calibrated
     from bench.train.session import run
 
-    shipped = folder("recipes")
+    shipped = built_in_folder("recipes")
     path = Path(recipe)
     if not path.is_file() and shipped and (shipped / f"{recipe}.yaml").is_file():
         path = shipped / f"{recipe}.yaml"

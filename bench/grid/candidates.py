@@ -33,7 +33,7 @@ def tuning_of(variant: Variant, tune: Any, oracle: Any, budget: int) -> Tuning |
 
 
 def _axes(variant: Variant, given: Any) -> dict[str, list[Any]]:
-    declared = {n: s.tune for n, s in variant.plugin.settings.items() if s.tune}
+    declared = {n: s.tune for n, s in variant.plugin.parameters.items() if s.tune}
     if given in ("auto", True):
         if not declared:
             raise SettingError(f"{variant.plugin.name} declares nothing tunable: name the settings and their values")
@@ -42,11 +42,11 @@ def _axes(variant: Variant, given: Any) -> dict[str, list[Any]]:
         raise SettingError("tune: must be auto, or map settings to values such as {lam: {logspace: [1e-4, 1e-1, 7]}}")
     axes: dict[str, list[Any]] = {}
     for name, values in given.items():
-        if name not in variant.plugin.settings:
-            known = did_you_mean(name, variant.plugin.settings)
+        if name not in variant.plugin.parameters:
+            known = did_you_mean(name, variant.plugin.parameters)
             raise SettingError(f"{variant.plugin.name} has no setting {name!r} to tune. {known}")
         axes[name] = _values(name, declared.get(name) if values is None else values)
-        if variant.plugin.settings[name].annotation == "int":
+        if variant.plugin.parameters[name].annotation == "int":
             axes[name] = list(dict.fromkeys(round(v) if isinstance(v, float) else v for v in axes[name]))
         for value in axes[name]:
             resolve(variant.plugin, {**variant.settings, name: value})

@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from bench.plugins.describe import Kind, Plugin
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from bench.seeds import canonical
 
@@ -33,7 +33,7 @@ class Ref:
     @property
     def plugin(self) -> Plugin:
         """Look the plug-in up (again, in another process)."""
-        return find(self.kind, self.path or self.name)
+        return find_plugin(self.kind, self.path or self.name)
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _instance(kind: str, name: str, path: str | None, settings: str) -> object:
     import json
 
     ref = Ref(kind, name, path, json.loads(settings))  # type: ignore[arg-type]  # a Kind in the Ref that it came from
-    return build(ref.plugin, load(ref.plugin), ref.settings)
+    return build(ref.plugin, load_plugin(ref.plugin), ref.settings)
 
 
 def instance(ref: Ref) -> object:

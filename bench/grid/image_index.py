@@ -11,7 +11,7 @@ from bench.errors import DataError, PluginError
 from bench.files import write_text
 from bench.imaging.measure import array_sha
 from bench.plugins.code_digest import code_digest
-from bench.plugins.lookup import load
+from bench.plugins.lookup import load_plugin
 from bench.plugins.settings import build
 from bench.seeds import digest
 
@@ -53,7 +53,7 @@ class ImageIndex:
         """The images of a dataset in its order. Raises DataError, also when there are none or ids repeat."""
         name = digest([source.plugin.name, source.settings, code_digest(source.plugin)])
         if name not in self._images:
-            dataset: Dataset = build(source.plugin, load(source.plugin), source.settings)
+            dataset: Dataset = build(source.plugin, load_plugin(source.plugin), source.settings)
             ids = list(dataset.ids())
             if not ids:
                 raise DataError(f"dataset {source.plugin.name!r} has no images with the settings {source.settings}")
@@ -65,7 +65,7 @@ class ImageIndex:
     def recorded_sha(self, source: Source, id: str) -> str:
         """sha256 of a recorded measurement and its PSF. Raises PluginError if the dataset has none."""
         name = digest([source.plugin.name, source.settings, code_digest(source.plugin), "recorded"])
-        dataset: Dataset = build(source.plugin, load(source.plugin), source.settings)
+        dataset: Dataset = build(source.plugin, load_plugin(source.plugin), source.settings)
         recorded = getattr(dataset, "recorded", None)
         if recorded is None:
             raise PluginError(f"dataset {source.plugin.name!r} has no recorded measurements: blur it instead")

@@ -15,8 +15,7 @@ from bench.grid.image_index import ImageIndex, Indexed
 from bench.grid.schema import Grid, SolverEntry, Source
 from bench.grid.variants import Variant
 from bench.plugins.code_digest import code_digest, harness_digest
-from bench.plugins.weights import find as find_weights
-from bench.plugins.weights import sha256
+from bench.plugins.weights import find_weights, sha256
 from bench.seeds import digest
 
 

@@ -9,10 +9,9 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import ValidationError
 
-from bench import files as atomic
 from bench.errors import BenchError, GridError, SettingError, did_you_mean
+from bench.files import shipped_files
 from bench.grid import limits
-from bench.grid import yaml as located
 from bench.grid.candidates import tuning_of
 from bench.grid.conditions import Expression
 from bench.grid.schema import (
@@ -27,11 +26,11 @@ from bench.grid.schema import (
     TuneSection,
 )
 from bench.grid.variants import Variant, expand
-from bench.grid.yaml import Located
+from bench.grid.yaml import Located, read_yaml
 from bench.imaging.psf import require_distortion
 from bench.metrics.evaluate import METRICS, with_posterior
-from bench.plugins import lookup as plugins
 from bench.plugins.describe import Kind
+from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import describe, resolve
 
 _KEYS = (
@@ -40,7 +39,7 @@ _KEYS = (
 )  # fmt: skip
 
 
-def find(name: str) -> Path:
+def find_grid(name: str) -> Path:
     """The grid file that ``name`` means: a path, or a shipped grid. Raises GridError."""
     path = Path(name)
     try:
@@ -48,18 +47,18 @@ def find(name: str) -> Path:
             return path
     except (OSError, ValueError) as error:  # too long, or with a character that no path has
         raise GridError(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}") from error
-    files = atomic.shipped("grids", ".yaml")
+    files = shipped_files("grids", ".yaml")
     if name.removesuffix(".yaml") in files:
         return files[name.removesuffix(".yaml")]
     raise GridError(f"there is no file {name!r} and no shipped grid of that name. {did_you_mean(name, files)}")
 
 
-def read(path: Path) -> Grid:
+def read_grid(path: Path) -> Grid:
     """Read and validate a grid file. Raises GridError with file, line, what is allowed and a guess."""
-    return parse(located.read(path), path.resolve().parent)
+    return parse_grid(read_yaml(path), path.resolve().parent)
 
 
-def parse(doc: Located, base: Path) -> Grid:
+def parse_grid(doc: Located, base: Path) -> Grid:
     """Validate a parsed document; relative paths in it start from ``base``."""
     top = _Top(doc, base)
     data = top.mapping("data")
@@ -180,7 +179,7 @@ class _Top:
         name, settings, path = entry
         self._bounded(settings, path)
         try:
-            variants = expand(plugins.find(kind, name, self.base), self._from_base(settings))
+            variants = expand(find_plugin(kind, name, self.base), self._from_base(settings))
         except GridError:
             raise
         except limits.NO_PATH as error:
@@ -249,7 +248,7 @@ class _Top:
             if not isinstance(settings, dict | None):
                 raise self.doc.error(f"expected {name}: {{settings}}, got {settings!r}", "data", split, name)
             try:
-                plugin = plugins.find("dataset", name, self.base)
+                plugin = find_plugin("dataset", name, self.base)
                 found.append(Source(plugin, resolve(plugin, self._from_base(dict(settings or {})))))
                 if limits.find_nan(found[-1].settings) is not None:
                     raise self.doc.error("nan is not a value", "data", split, name)

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any, Literal
 
 from bench.errors import SettingError
-from bench.plugins import lookup as plugins
 from bench.plugins.describe import Plugin
+from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
 
 
@@ -71,7 +71,7 @@ def _zipped(given: dict[str, Any]) -> list[dict[str, Any]]:
 def _is_axis(plugin: Plugin, name: str, value: Any) -> bool:
     if not isinstance(value, list):
         return False
-    setting = plugin.settings.get(name)
+    setting = plugin.parameters.get(name)
     if setting is not None and setting.annotation.startswith(("tuple", "list")):
         return any(isinstance(v, list) for v in value)  # a list of lists varies; a flat one is the value itself
     return True
@@ -106,7 +106,7 @@ def variants(kind: Literal["operator", "noise"], entries: Sequence[Any]) -> list
         psfs = given.pop("trajectories", 1)
         if not isinstance(psfs, int) or psfs < 1:
             raise SettingError(f"{name}: trajectories must be a whole number of at least 1, got {psfs!r}")
-        found += [(v, psfs) for v in expand(plugins.find(kind, name), given)]
+        found += [(v, psfs) for v in expand(find_plugin(kind, name), given)]
     if not found:
         raise SettingError(f"{kind}: at least one entry is needed")
     if kind == "operator" and any(v.plugin.flags.get("recorded") for v, _ in found):

@@ -57,7 +57,7 @@ class Located:
         return GridError(f"{self.where(*path)}: {message}")
 
 
-def read(file: Path) -> Located:
+def read_yaml(file: Path) -> Located:
     """Read a YAML file. Raises GridError with file and line."""
     try:
         text = file.read_text(encoding="utf-8")
@@ -65,10 +65,10 @@ def read(file: Path) -> Located:
         raise GridError(f"{file}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise GridError(f"{file}: is not UTF-8 text: {error}") from error
-    return parse(text, file.name)
+    return parse_yaml(text, file.name)
 
 
-def parse(text: str, file: str) -> Located:
+def parse_yaml(text: str, file: str) -> Located:
     """Parse YAML text; ``file`` is what errors call it."""
     loader = None
     try:

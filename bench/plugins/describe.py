@@ -22,7 +22,7 @@ KINDS: dict[str, tuple[str, str]] = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class Parameter:
     """One field of a plug-in, as its source states it.
 
     Attributes:
@@ -56,7 +56,7 @@ class Plugin:
     module: str | None
     class_name: str
     summary: str
-    settings: dict[str, Setting] = field(hash=False)
+    parameters: dict[str, Parameter] = field(hash=False)
     flags: dict[str, Any] = field(hash=False)
 
     @property
@@ -81,13 +81,13 @@ def describe(kind: Kind, name: str, path: Path, module: str | None) -> Plugin | 
         raise PluginError(
             f"{path} has {len(ours)} public {contract} classes ({', '.join(c.name for c in ours)}): keep one"
         )
-    settings, flags = _fields(ours[0], text.splitlines())
+    parameters, flags = _fields(ours[0], text.splitlines())
     summary = (ast.get_docstring(ours[0]) or "").split("\n\n")[0].replace("\n", " ")
-    return Plugin(kind, name, path, module, ours[0].name, summary, settings, flags)
+    return Plugin(kind, name, path, module, ours[0].name, summary, parameters, flags)
 
 
-def _fields(node: ast.ClassDef, lines: list[str]) -> tuple[dict[str, Setting], dict[str, Any]]:
-    settings: dict[str, Setting] = {}
+def _fields(node: ast.ClassDef, lines: list[str]) -> tuple[dict[str, Parameter], dict[str, Any]]:
+    parameters: dict[str, Parameter] = {}
     flags: dict[str, Any] = {}
     for item in node.body:
         if isinstance(item, ast.Assign) and len(item.targets) == 1 and isinstance(item.targets[0], ast.Name):
@@ -98,19 +98,19 @@ def _fields(node: ast.ClassDef, lines: list[str]) -> tuple[dict[str, Setting], d
         if annotation.startswith("ClassVar"):
             flags[item.target.id] = _literal(item.value)
         else:
-            setting = _setting(item.target.id, annotation, item.value, _comment(lines, item))
-            settings[setting.name] = setting
-    return settings, flags
+            parameter = _parameter(item.target.id, annotation, item.value, _comment(lines, item))
+            parameters[parameter.name] = parameter
+    return parameters, flags
 
 
-def _setting(name: str, annotation: str, value: ast.expr | None, doc: str) -> Setting:
+def _parameter(name: str, annotation: str, value: ast.expr | None, doc: str) -> Parameter:
     if value is None:
-        return Setting(name, annotation, required=True, doc=doc)
+        return Parameter(name, annotation, required=True, doc=doc)
     if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "tunable":
         given = {k.arg or "": _literal(k.value) for k in value.keywords}
         tune = {"low": given["low"], "high": given["high"], "n": given.get("n", 7), "log": given.get("log", True)}
-        return Setting(name, annotation, default=_literal(value.args[0]), tune=tune, doc=doc)
-    return Setting(name, annotation, default=_literal(value), doc=doc)
+        return Parameter(name, annotation, default=_literal(value.args[0]), tune=tune, doc=doc)
+    return Parameter(name, annotation, default=_literal(value), doc=doc)
 
 
 def _literal(node: ast.expr | None) -> Any:

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import PluginError, did_you_mean
-from bench.files import folder
+from bench.files import built_in_folder
 from bench.plugins.describe import KINDS, Kind, Plugin, describe
 
 
-def names(kind: Kind) -> list[str]:
+def plugin_names(kind: Kind) -> list[str]:
     """Names of the built-in plug-ins of a kind, and of those that entry points add."""
     return sorted({p.name for p in built_in(kind)} | {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}")})
 
@@ -30,7 +30,7 @@ def names(kind: Kind) -> list[str]:
 @cache
 def built_in(kind: Kind) -> tuple[Plugin, ...]:
     """Every built-in plug-in of a kind, by name. A file without the kind's class is not one of them."""
-    place = folder(KINDS[kind][0])
+    place = built_in_folder(KINDS[kind][0])
     if place is None:
         return ()
     files = sorted([*place.glob("[!_]*.py"), *place.glob("[!_]*/__init__.py")])
@@ -43,20 +43,21 @@ def _stem(file: Path) -> str:
 
 
 @cache
-def find(kind: Kind, name: str, base: Path | None = None) -> Plugin:
+def find_plugin(kind: Kind, name: str, base: Path | None = None) -> Plugin:
     """Look a plug-in up. ``base``: the folder that a relative path starts from (that of the grid file).
 
     Raises PluginError with the names that exist and a guess.
     """
     if name.endswith(".py") or "/" in name:
         return _from_path(kind, name, base or Path.cwd())
-    place = folder(KINDS[kind][0])
+    place = built_in_folder(KINDS[kind][0])
     for file in (place / f"{name}.py", place / name / "__init__.py") if place else ():
         if file.is_file() and not name.startswith("_"):
             return _must_describe(kind, name, file, f"bench.{KINDS[kind][0]}.{name}")
     for entry in entry_points(group=f"bench.{KINDS[kind][0]}", name=name):
         return _from_module(kind, name, entry.value)
-    raise PluginError(f"no {kind} is called {name!r}. {did_you_mean(name, names(kind))} A path must end in .py.")
+    allowed = did_you_mean(name, plugin_names(kind))
+    raise PluginError(f"no {kind} is called {name!r}. {allowed} A path must end in .py.")
 
 
 def _from_path(kind: Kind, name: str, base: Path) -> Plugin:
@@ -81,7 +82,7 @@ def _must_describe(kind: Kind, name: str, path: Path, module: str | None) -> Plu
     return plugin
 
 
-def load(plugin: Plugin) -> type:
+def load_plugin(plugin: Plugin) -> type:
     """Import the plug-in and return its class. Raises PluginError when the import fails."""
     try:
         module = importlib.import_module(plugin.module) if plugin.module else _import_path(plugin.path)
@@ -104,6 +105,3 @@ def _import_path(path: Path) -> Any:
         del sys.modules[name]
         raise
     return module
-
-
-# --- reading the source ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ _NAMESPACE = {"Literal": Literal, "Any": Any}
 @cache
 def _model(plugin: Plugin) -> type[BaseModel]:
     fields: dict[str, Any] = {}
-    for s in plugin.settings.values():
+    for s in plugin.parameters.values():
         fields[s.name] = (s.annotation, Field() if s.required else Field(default=s.default))
     model = create_model(plugin.class_name, __config__=ConfigDict(extra="forbid", allow_inf_nan=True), **fields)
     try:
@@ -36,8 +36,8 @@ def resolve(plugin: Plugin, given: Mapping[str, Any]) -> dict[str, Any]:
     """
     title = f"{plugin.kind} {plugin.name!r}"
     for name in given:
-        if name not in plugin.settings:
-            raise SettingError(f"{title} has no setting {name!r}. {did_you_mean(name, plugin.settings)}")
+        if name not in plugin.parameters:
+            raise SettingError(f"{title} has no setting {name!r}. {did_you_mean(name, plugin.parameters)}")
     try:
         return _model(plugin).model_validate(dict(given)).model_dump(mode="python")
     except ValidationError as error:

@@ -6,18 +6,18 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from bench import files as atomic
 from bench.errors import WeightsError, did_you_mean
+from bench.files import shipped_files
 
 
-def find(name: str) -> Path:
+def find_weights(name: str) -> Path:
     """The file that ``name`` means: a path ending in .safetensors, or shipped weights. Raises WeightsError."""
     if name.endswith(".safetensors"):
         path = Path(name).expanduser()
         if path.is_file():
             return path.resolve()
         raise WeightsError(f"there is no weights file {name}")
-    shipped = atomic.shipped("weights", ".safetensors")
+    shipped = shipped_files("weights", ".safetensors")
     if name in shipped:
         return shipped[name]
     raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")

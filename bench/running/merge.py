@@ -22,8 +22,8 @@ import yaml
 
 from bench.errors import ResultError
 from bench.files import replacing, write_text
-from bench.grid import yaml as located
-from bench.grid.read import parse
+from bench.grid.read import parse_grid
+from bench.grid.yaml import Located, parse_yaml
 from bench.results import journal
 from bench.results import parquet as results
 
@@ -121,12 +121,12 @@ def _joined_grid(parts: Sequence[Part]) -> str:
     for d in data:
         solvers += [s for s in d["solvers"] if s not in solvers]
     text = yaml.safe_dump({**data[0], "solvers": solvers}, sort_keys=False, allow_unicode=True)
-    parse(located.parse(text, "the joined grid"), Path(parts[0].facts["grid_base"]))  # one label, one solver
+    parse_grid(parse_yaml(text, "the joined grid"), Path(parts[0].facts["grid_base"]))  # one label, one solver
     return text
 
 
-def _checked(part: Part) -> located.Located:
-    doc = located.parse(str(part.facts["grid_text"]), f"{part.folder}/grid.yaml")
+def _checked(part: Part) -> Located:
+    doc = parse_yaml(str(part.facts["grid_text"]), f"{part.folder}/grid.yaml")
     if not isinstance(doc.data, dict) or not isinstance(doc.data.get("solvers"), list):
         raise ResultError(f"{part.folder}/run.json holds no grid with a list of solvers")
     return doc

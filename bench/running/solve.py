@@ -17,7 +17,7 @@ from bench.grid.cells import Cell, Shot, instance
 from bench.imaging.measure import Measurement, array_sha
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
-from bench.metrics import evaluate as metrics
+from bench.metrics.evaluate import Context, evaluate
 from bench.running import exposure
 from bench.running.environment import peak_mb, reset_peak
 
@@ -124,7 +124,7 @@ def _check(x: object, shape: tuple[int, ...]) -> None:
 class _Shot:
     measurement: Measurement
     told: np.ndarray
-    context: metrics.Context
+    context: Context
     input_metrics: dict[str, float | None]
     columns: dict[str, Any]
 
@@ -142,10 +142,8 @@ def _shot(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> _Shot:
         "psf_note": exposed.note,
         "y_sha": measurement.sha,
     }
-    context = metrics.Context(
-        measurement.y, measurement.psf, measurement.level, shot.boundary, border=border, clip=clip
-    )
-    scores = metrics.evaluate(names, measurement.truth, measurement.y, context)
+    context = Context(measurement.y, measurement.psf, measurement.level, shot.boundary, border=border, clip=clip)
+    scores = evaluate(names, measurement.truth, measurement.y, context)
     return _Shot(measurement, exposure.told_psf(measurement, shot), context, scores, columns)
 
 
@@ -155,7 +153,7 @@ def shot_of(cell: Cell) -> _Shot:
 
 
 def _outcome(cell: Cell, shot: _Shot, x: np.ndarray, shared: dict[str, Any]) -> dict[str, Any]:
-    scores = metrics.evaluate(cell.metrics, shot.measurement.truth, x, shot.context)
+    scores = evaluate(cell.metrics, shot.measurement.truth, x, shot.context)
     return {
         "status": "ok",
         **shot.columns,

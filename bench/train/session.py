@@ -13,7 +13,7 @@ import torch
 
 from bench.errors import RecipeError, TrainingError
 from bench.methods.networks.unet import count_parameters
-from bench.plugins.weights import find
+from bench.plugins.weights import find_weights
 from bench.train import checkpoint
 from bench.train.kinds.base import Lesson
 from bench.train.kinds.conditional import ConditionalLesson
@@ -87,7 +87,7 @@ def initial_state(recipe: AnyRecipe, device: torch.device) -> State:
     if recipe.parameters not in (None, n := count_parameters(model)):
         raise RecipeError(f"recipe {recipe.name}: the network has {n} parameters, not {recipe.parameters}")
     if recipe.init is not None:
-        lesson.take(model, find(recipe.init))
+        lesson.take(model, find_weights(recipe.init))
     average = lesson.model().to(device).requires_grad_(False).eval()
     average.load_state_dict(model.state_dict())
     o = recipe.optimiser

@@ -16,7 +16,7 @@ STEPS = 5
 
 def check(plugin: Plugin, settings: Mapping[str, Any], base: Path | None) -> Check:
     """``check_solver`` with few steps."""
-    short = {**settings, "steps": STEPS} if "steps" in plugin.settings else dict(settings)
+    short = {**settings, "steps": STEPS} if "steps" in plugin.parameters else dict(settings)
     try:
         check_solver(plugin.name, short, base=base)
     except Exception as error:  # a verdict, whatever somebody's solver raises

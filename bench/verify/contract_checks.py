@@ -19,7 +19,7 @@ from bench.methods.diffusion.denoiser import Denoiser
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
 from bench.plugins.describe import Plugin
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from bench.seeds import generator
 from bench.verify.oracles.gaussian import GaussianPrior
@@ -44,8 +44,8 @@ def check_solver(
         base: the folder that a relative path starts from.
         size: side of the test pictures in pixels.
     """
-    plugin = find("solver", name, base)
-    solver = build(plugin, load(plugin), settings or {})
+    plugin = find_plugin("solver", name, base)
+    solver = build(plugin, load_plugin(plugin), settings or {})
     assert isinstance(solver, Solver)
     _check_description(plugin)
     assert solver.family in FAMILIES, f"{name}: family must be one of {', '.join(FAMILIES)}, got {solver.family!r}"
@@ -123,8 +123,8 @@ class _OnePercent(Noise):
 
 def check_operator(name: str, settings: Mapping[str, Any] | None = None, *, base: Path | None = None) -> None:
     """Check a blur: odd sides, unit sum, non-negative, reproducible, and that ``random`` says the truth."""
-    plugin = find("operator", name, base)
-    operator = build(plugin, load(plugin), settings or {})
+    plugin = find_plugin("operator", name, base)
+    operator = build(plugin, load_plugin(plugin), settings or {})
     assert isinstance(operator, Operator)
     _check_description(plugin)
     first, again, other = (operator.psf(generator("conformance", i)) for i in (0, 0, 1))
@@ -139,8 +139,8 @@ def check_operator(name: str, settings: Mapping[str, Any] | None = None, *, base
 
 def check_noise(name: str, settings: Mapping[str, Any] | None = None, *, base: Path | None = None) -> None:
     """Check a noise model: its samples have the mean of the clean picture and the variance that ``level`` tells."""
-    plugin = find("noise", name, base)
-    noise = build(plugin, load(plugin), settings or {})
+    plugin = find_plugin("noise", name, base)
+    noise = build(plugin, load_plugin(plugin), settings or {})
     assert isinstance(noise, Noise)
     _check_description(plugin)
     n = 200_000
@@ -158,8 +158,8 @@ def check_noise(name: str, settings: Mapping[str, Any] | None = None, *, base: P
 
 def check_dataset(name: str, settings: Mapping[str, Any] | None = None, *, base: Path | None = None) -> None:
     """Check a dataset: ids, shapes, range, reproducibility, fingerprints."""
-    plugin = find("dataset", name, base)
-    dataset = build(plugin, load(plugin), settings or {})
+    plugin = find_plugin("dataset", name, base)
+    dataset = build(plugin, load_plugin(plugin), settings or {})
     assert isinstance(dataset, Dataset)
     _check_description(plugin)
     ids = list(dataset.ids())

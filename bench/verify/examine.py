@@ -14,7 +14,7 @@ import torch
 
 from bench.errors import SettingError
 from bench.methods.problem import Solver
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build, resolve
 from bench.verify import conformance, gaussian, invariances, mixture
 from bench.verify.certificate import Certificate, Kind
@@ -46,9 +46,9 @@ def examine(
         base: the folder that a relative path starts from.
         say: told what is going on.
     """
-    began, plugin = time.perf_counter(), find("solver", name, base)
+    began, plugin = time.perf_counter(), find_plugin("solver", name, base)
     given = resolve(plugin, settings or {})
-    make = partial(build, plugin, load(plugin))
+    make = partial(build, plugin, load_plugin(plugin))
     solver = make(given)
     if samples is not None and samples < 2:
         raise SettingError(f"samples must be at least 2, got {samples}")

@@ -99,7 +99,7 @@ def start(
 
 def choices(plugin: Plugin, name: str) -> tuple[str, ...]:
     """What a setting declared as Literal[...] may be; () for any other."""
-    annotation = plugin.settings[name].annotation if name in plugin.settings else ""
+    annotation = plugin.parameters[name].annotation if name in plugin.parameters else ""
     if not annotation.startswith("Literal["):
         return ()
     options = ast.literal_eval(f"({annotation.removeprefix('Literal[').removesuffix(']')},)")

@@ -24,8 +24,8 @@ from bench.check import baseline as baselines
 from bench.check.verdict import check
 from bench.cli import main
 from bench.errors import ResultError
-from bench.plugins import lookup as plugins
-from bench.plugins.weights import find
+from bench.plugins.lookup import find_plugin
+from bench.plugins.weights import find_weights
 
 WIENER = '''"""A Wiener filter."""
 from dataclasses import dataclass
@@ -92,7 +92,7 @@ def accepted(write_grid, run_grid, tmp_path: Path) -> Callable[[str], Path]:
     def run(source: str, folder: str = "first", name: str = "mine") -> Path:
         (tmp_path / f"{name}.py").write_text(source)
         grid = write_grid(f"./{name}.py", "@copy.py")
-        plugins.find.cache_clear()
+        find_plugin.cache_clear()
         run_grid(grid, folder)
         return tmp_path / folder
 
@@ -135,7 +135,7 @@ def test_another_noise_seed_cannot_be_compared(write_grid, run_grid, tmp_path: P
 def perturbed(path: Path) -> Path:
     """The shipped prior with every weight off by 1 % (one standard deviation)."""
     generator = torch.Generator().manual_seed(1)
-    with safe_open(find("photos"), "pt") as file:
+    with safe_open(find_weights("photos"), "pt") as file:
         about, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118  no mapping
     wrong = {k: (v * (1 + 0.01 * torch.randn(v.shape, generator=generator))).to(v.dtype) for k, v in tensors.items()}
     save_file(wrong, path, metadata=about)

@@ -20,7 +20,7 @@ from bench.imaging.measure import measure
 from bench.methods.make_problem import assemble
 from bench.methods.networks.restore import load_restorer
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.running.runner import Finished
 from bench.seeds import generator
 from tests.make_solver import made
@@ -46,7 +46,7 @@ def three(tmp_path: Path) -> str:
 
 
 def noise() -> Any:
-    return load(find("noise", "poisson_gaussian"))(lam=1000, sigma=4)
+    return load_plugin(find_plugin("noise", "poisson_gaussian"))(lam=1000, sigma=4)
 
 
 def burst(N: int, C: int = 1, side: int = 20) -> Image:

@@ -11,7 +11,7 @@ from PIL import Image
 from bench import DataError, SettingError
 from bench.contracts import Dataset
 from bench.imaging.pairs import spread
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from bench.testing import check_dataset
 
@@ -45,8 +45,8 @@ def rsblur(tmp_path: Path) -> Path:
 
 
 def made(name: str, **settings: object) -> Dataset:
-    plugin = find("dataset", name)
-    return build(plugin, load(plugin), settings)
+    plugin = find_plugin("dataset", name)
+    return build(plugin, load_plugin(plugin), settings)
 
 
 def recorded(dataset: Dataset, id: str):

@@ -14,11 +14,11 @@ import yaml
 from hypothesis import strategies as st
 
 from bench.errors import BenchError, GridError
-from bench.grid import read as grids
 from bench.grid import schema
-from bench.grid import yaml as located
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
+from bench.grid.read import find_grid, parse_grid
+from bench.grid.yaml import parse_yaml
 from tests.conftest import PLUGINS
 from tests.fuzz import fuzzed
 
@@ -96,7 +96,7 @@ def _at(data: Any, path: tuple[Any, ...]) -> Any:
 def parsed(text: str) -> schema.Grid | None:
     """The grid, or None if it is refused as it should be: with the file and the line."""
     try:
-        return grids.parse(located.parse(text, "grid.yaml"), Path())
+        return parse_grid(parse_yaml(text, "grid.yaml"), Path())
     except GridError as error:
         refusal = str(error)
     assert re.match(r"grid\.yaml:\d+: .", refusal), refusal
@@ -131,7 +131,7 @@ def test_a_grid_with_odd_values_is_planned_or_refused_with_its_line(seed: int) -
 
 @fuzzed(100, seed=st.integers(0, 2**64), which=st.sampled_from(["quickstart", "ci"]))
 def test_a_shipped_grid_with_other_characters_is_planned_or_refused(seed: int, which: str) -> None:
-    rng, text = random.Random(seed), grids.find(which).read_text(encoding="utf-8")
+    rng, text = random.Random(seed), find_grid(which).read_text(encoding="utf-8")
     for _ in range(rng.randint(1, 5)):
         at, n = rng.randrange(len(text)), rng.choice([0, 1, 1, 5])
         new = "".join(rng.choices(":-[]{}#&*!|>'\",.~ \n\tab01eλ", k=rng.choice([0, 1, 2])))

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 
 from bench.errors import GridError, SettingError
-from bench.grid import read as grids
 from bench.grid import schema
 from bench.grid.conditions import Expression
 from bench.grid.planner import Planner, settings_of
-from bench.grid.yaml import parse
-from bench.plugins import lookup as plugins
+from bench.grid.read import find_grid, parse_grid, read_grid
+from bench.grid.yaml import parse_yaml
+from bench.plugins.lookup import PluginError, find_plugin
 
 VALID = """
 data:
@@ -26,7 +26,7 @@ solvers: [blurred]
 
 
 def read(text: str) -> schema.Grid:
-    return grids.parse(parse(text, "grid.yaml"), Path())
+    return parse_grid(parse_yaml(text, "grid.yaml"), Path())
 
 
 def test_defaults_are_filled_in() -> None:
@@ -52,7 +52,7 @@ def test_lists_are_a_product_and_zip_pairs() -> None:
 
 @pytest.mark.parametrize(("text", "value"), [("1e-2", 0.01), ("1E3", 1000.0), (".5", 0.5), (".inf", float("inf"))])
 def test_numbers_that_yaml_takes_for_text_are_numbers(text: str, value: float) -> None:
-    assert parse(f"x: {text}", "f").data == {"x": value}
+    assert parse_yaml(f"x: {text}", "f").data == {"x": value}
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_mistakes_are_reported_with_line_and_a_guess(old: str, new: str, line: i
 
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(GridError, match=r"grid.yaml:2: the key 'a' stands here twice"):
-        parse("a: 1\na: 2", "grid.yaml")
+        parse_yaml("a: 1\na: 2", "grid.yaml")
 
 
 def test_aliases_that_multiply_are_refused() -> None:
@@ -96,12 +96,12 @@ def test_aliases_that_multiply_are_refused() -> None:
         f"{c}: &{c} [{', '.join(['*' + p] * 10)}]" for p, c in zip("abcdef", "bcdefg", strict=True)
     )
     with pytest.raises(GridError, match="once aliases are expanded"):
-        parse(bomb, "grid.yaml")
+        parse_yaml(bomb, "grid.yaml")
 
 
 def test_tags_that_would_run_code_are_refused() -> None:
     with pytest.raises(GridError):
-        parse("a: !!python/object/apply:os.system ['true']", "grid.yaml")
+        parse_yaml("a: !!python/object/apply:os.system ['true']", "grid.yaml")
 
 
 def test_tuning_without_validation_images_is_refused() -> None:
@@ -112,12 +112,12 @@ def test_tuning_without_validation_images_is_refused() -> None:
 
 @pytest.mark.parametrize("name", ["quickstart"])
 def test_shipped_grids_are_found_by_name(name: str) -> None:
-    assert grids.read(grids.find(name)).name == name
+    assert read_grid(find_grid(name)).name == name
 
 
 def test_an_unknown_grid_is_answered_with_those_that_exist() -> None:
     with pytest.raises(GridError, match=r"'quickstat'.*Did you mean 'quickstart'"):
-        grids.find("quickstat")
+        find_grid("quickstat")
 
 
 @pytest.mark.parametrize(
@@ -144,7 +144,7 @@ def test_expressions_execute_nothing(text: str) -> None:
 def test_an_unknown_name_in_an_expression_is_an_error_with_a_guess(write_grid: Callable[..., Path]) -> None:
     from bench.grid.image_index import ImageIndex
 
-    grid = grids.read(write_grid("@copy.py", more="exclude: [\"nose == 'gauss'\"]"))
+    grid = read_grid(write_grid("@copy.py", more="exclude: [\"nose == 'gauss'\"]"))
     planner = Planner(grid, ImageIndex())
     with pytest.raises(SettingError, match=r"unknown name 'nose'.*Did you mean 'noise'"):
         planner.groups(grid.solvers[0])
@@ -165,10 +165,10 @@ def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> 
         "    def solve(self, problem):\n        return problem.y\n"
     )
     (tmp_path / "g.yaml").write_text(VALID.replace("[blurred]", "[./mine.py: {lam: 2}]"))
-    entry = grids.read(tmp_path / "g.yaml").solvers[0]
+    entry = read_grid(tmp_path / "g.yaml").solvers[0]
     assert (entry.label, entry.variant.settings) == ("mine", {"lam": 2.0})
 
 
 def test_a_file_without_a_solver_is_named() -> None:
-    with pytest.raises(plugins.PluginError, match=r"no public class that subclasses bench\.Solver"):
-        plugins.find("solver", __file__)
+    with pytest.raises(PluginError, match=r"no public class that subclasses bench\.Solver"):
+        find_plugin("solver", __file__)

@@ -13,8 +13,8 @@ import yaml
 from PIL import Image
 
 from bench.errors import DataError, WeightsError
-from bench.grid import read as grids
-from bench.grid.yaml import read as located
+from bench.grid.read import find_grid, parse_grid, read_grid
+from bench.grid.yaml import read_yaml
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
 from tests.restoration import UNET, write_conditional
@@ -35,7 +35,7 @@ RECORDED = ("seed001_gopro", "seed001_table1")
 
 
 def read(name: str) -> dict[str, Any]:
-    return yaml.safe_load(grids.find(name).read_text(encoding="utf-8"))
+    return yaml.safe_load(find_grid(name).read_text(encoding="utf-8"))
 
 
 def entries(content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
@@ -45,7 +45,7 @@ def entries(content: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
 
 @pytest.mark.parametrize("name", sorted(SETTINGS))
 def test_every_solver_of_a_seed_grid_meets_every_setting(name: str, tmp_path: Path) -> None:
-    parsed = grids.read(grids.find(name))
+    parsed = read_grid(find_grid(name))
     assert parsed.name == name
     runner = Runner(parsed, Options(tmp_path, limit=1), Silent())
     pictures = len(parsed.test) * max(b.psfs for b in parsed.blurs)
@@ -54,10 +54,10 @@ def test_every_solver_of_a_seed_grid_meets_every_setting(name: str, tmp_path: Pa
 
 @pytest.mark.parametrize("name", [*sorted(SETTINGS), *RECORDED])
 def test_the_lines_that_a_seed_grid_offers_for_trained_weights_are_valid(name: str, tmp_path: Path) -> None:
-    text, offered = re.subn(r"(?m)^  # - (?=\w+: \{)", "  - ", grids.find(name).read_text(encoding="utf-8"))
+    text, offered = re.subn(r"(?m)^  # - (?=\w+: \{)", "  - ", find_grid(name).read_text(encoding="utf-8"))
     path = tmp_path / f"{name}.yaml"
     path.write_text(text, encoding="utf-8")
-    more = len(grids.parse(located(path), tmp_path).solvers) - len(grids.read(grids.find(name)).solvers)
+    more = len(parse_grid(read_yaml(path), tmp_path).solvers) - len(read_grid(find_grid(name)).solvers)
     assert more == offered
 
 
@@ -119,7 +119,7 @@ def test_a_grid_on_pictures_of_the_users_own_says_what_is_missing(
 ) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(DataError, match="ships no copy"):
-        Runner(grids.read(grids.find(name)), Options(tmp_path / "out", limit=1), Silent()).second_stage({})
+        Runner(read_grid(find_grid(name)), Options(tmp_path / "out", limit=1), Silent()).second_stage({})
 
 
 def test_a_grid_on_weights_of_the_users_own_names_the_file_that_is_missing(
@@ -127,7 +127,7 @@ def test_a_grid_on_weights_of_the_users_own_names_the_file_that_is_missing(
 ) -> None:
     monkeypatch.setenv("HOME", str(frames(tmp_path)))
     monkeypatch.chdir(tmp_path)
-    runner = Runner(grids.read(grids.find("seed001_table1")), Options(tmp_path / "out", limit=1), Silent())
+    runner = Runner(read_grid(find_grid("seed001_table1")), Options(tmp_path / "out", limit=1), Silent())
     with pytest.raises(WeightsError, match="no weights file seed001_table1_base"):
         runner.second_stage({})
 
@@ -152,9 +152,9 @@ def test_a_seed_grid_of_samplers_runs_to_the_end(
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in sorted(SETTINGS) if n not in ("seed000_dps_reddiff", "seed003_vpsde")])
 def test_a_seed_grid_runs_on_one_image_as_it_ships(name: str, run_grid: Callable[..., Finished]) -> None:
-    finished = run_grid(grids.find(name), limit=1)
+    finished = run_grid(find_grid(name), limit=1)
     assert {r["status"] for r in finished.test} == {"ok"}
-    assert {r["solver"] for r in finished.test} == {s.label for s in grids.read(grids.find(name)).solvers}
+    assert {r["solver"] for r in finished.test} == {s.label for s in read_grid(find_grid(name)).solvers}
 
 
 @pytest.mark.slow

@@ -10,14 +10,14 @@ import pytest
 import torch
 
 from bench.errors import BenchError, WeightsError
-from bench.grid import read as grids
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
+from bench.grid.read import read_grid
 from bench.methods.networks import weights
 from bench.methods.networks.prior import build
 from bench.methods.networks.unet import UNetConfig
-from bench.plugins import code_digest as keys
-from bench.plugins.weights import find, sha256
+from bench.plugins.code_digest import PRIORS, closure, files_of, harness_files
+from bench.plugins.weights import find_weights, sha256
 
 TINY = UNetConfig(channels=(8,), groups=4, attention=(False,), layers=1, head_dim=8, space_to_depth=2)
 CALIBRATION = {"sigmas": [0.01, 10.0], "frequencies": [0.1, 0.5], "power": [[1e-4, 1e-4], [10.0, 0.1]], "mean": 0.0}
@@ -33,19 +33,19 @@ def write_weights(path: Path, seed: int = 0) -> Path:
 
 
 def cells(path: Path, tmp_path: Path) -> list[Any]:
-    grid = grids.read(path)
+    grid = read_grid(path)
     planner = Planner(grid, ImageIndex(tmp_path / "index"))
     return [c for e in grid.solvers for c in planner.cells("test", e, planner.settings)]
 
 
 def test_weights_are_found_by_name_or_path_and_a_wrong_name_is_told_the_right_ones(tmp_path: Path) -> None:
     file = write_weights(tmp_path / "mine.safetensors")
-    assert find(str(file)) == file
-    assert find("photos").name == "photos.safetensors"
+    assert find_weights(str(file)) == file
+    assert find_weights("photos").name == "photos.safetensors"
     with pytest.raises(WeightsError, match="photos"):
-        find("fotos")
+        find_weights("fotos")
     with pytest.raises(WeightsError, match=r"no weights file .*other\.safetensors"):
-        find(str(tmp_path / "other.safetensors"))
+        find_weights(str(tmp_path / "other.safetensors"))
 
 
 def test_the_key_follows_the_content_of_the_weights_and_not_their_place(write_grid, tmp_path: Path) -> None:
@@ -72,8 +72,8 @@ def test_unknown_weights_stop_the_run_before_anything_is_computed(write_grid, ru
 
 
 def test_the_code_of_networks_is_part_of_the_solvers_that_use_them_alone() -> None:
-    assert not [f for f in keys.harness_files() if "networks" in f.parts or "diffusion" in f.parts]
-    assert any("networks" in f.parts for f in keys.closure(keys.files_of(keys.PRIORS)))
+    assert not [f for f in harness_files() if "networks" in f.parts or "diffusion" in f.parts]
+    assert any("networks" in f.parts for f in closure(files_of(PRIORS)))
 
 
 def test_samples_are_drawn_from_stochastic_solvers_alone(write_grid, run_grid) -> None:

@@ -14,7 +14,6 @@ from skimage.metrics import structural_similarity
 from bench.contracts import Exposed, Image, Noise, NoiseLevel
 from bench.errors import SettingError
 from bench.imaging.measure import measure
-from bench.metrics import evaluate as metrics
 from bench.metrics import lpips as lpips_weights
 from bench.metrics.evaluate import METRICS, Context, evaluate, prepare
 
@@ -123,7 +122,7 @@ def test_flipping_both_images_changes_nothing(name):
 
 @pytest.mark.parametrize(("name", "size"), [("ssim", 10), ("lpips_alex", 31)])
 def test_images_too_small_for_a_metric_give_nan_and_the_reason_once(name, size, caplog, monkeypatch):
-    monkeypatch.setattr(metrics, "_logged", set())
+    monkeypatch.setattr("bench.metrics.evaluate._logged", set())
     small = picture((1, size, size))
     assert math.isnan(value(name, small, small))
     assert math.isnan(value(name, small, small))

@@ -11,10 +11,10 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
-from bench.grid import read as grids
-from bench.grid import yaml as located
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
+from bench.grid.read import parse_grid
+from bench.grid.yaml import parse_yaml
 from bench.seeds import digest
 from tests.conftest import PLUGINS
 from tests.fuzz import fuzzed
@@ -53,7 +53,7 @@ DEEP_CHANGES: list[tuple[tuple[Any, ...], Any]] = [
 
 def cells(data: dict[str, Any]) -> dict[str, set[str]]:
     """Keys of the test cells by solver."""
-    grid = grids.parse(located.parse(yaml.safe_dump(data, sort_keys=False), "grid.yaml"), Path())
+    grid = parse_grid(parse_yaml(yaml.safe_dump(data, sort_keys=False), "grid.yaml"), Path())
     planner = Planner(grid, ImageIndex())
     return {
         e.variant.plugin.name: {c.key for g in planner.groups(e) for c in planner.cells("test", e, g)}

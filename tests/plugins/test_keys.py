@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import read as grids
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
-from bench.plugins import code_digest as keys
-from bench.plugins import lookup as plugins
+from bench.grid.read import read_grid
+from bench.plugins.code_digest import _imports, _normalised, closure, code_digest
+from bench.plugins.lookup import find_plugin
 from bench.running.exposure import solver_generator
 from bench.seeds import canonical, digest, generator
 
@@ -37,14 +37,14 @@ class Mine(Solver):
 
 @pytest.fixture(autouse=True)
 def _forget() -> None:
-    for function in (keys.code_digest, keys._normalised, keys._imports, plugins.find):
+    for function in (code_digest, _normalised, _imports, find_plugin):
         function.cache_clear()
 
 
 def key_of(path: Path) -> str:
-    for function in (keys.code_digest, keys._normalised, keys._imports, plugins.find):
+    for function in (code_digest, _normalised, _imports, find_plugin):
         function.cache_clear()
-    return keys.code_digest(plugins.find("solver", str(path)))
+    return code_digest(find_plugin("solver", str(path)))
 
 
 def test_comments_docstrings_and_layout_do_not_change_the_key(tmp_path: Path) -> None:
@@ -73,14 +73,14 @@ def test_a_moved_file_keeps_its_key(tmp_path: Path) -> None:
 
 
 def test_a_solver_depends_on_the_first_party_modules_it_imports_and_on_no_others() -> None:
-    closure = {f.stem for f in keys.closure({plugins.find("solver", "tv").path})}
-    assert {"optim", "contracts", "blur"} <= closure
-    assert not closure & {"run", "grid", "report", "cli", "engine"}
+    modules = {f.stem for f in closure({find_plugin("solver", "tv").path})}
+    assert {"optim", "contracts", "blur"} <= modules
+    assert not modules & {"run", "grid", "report", "cli", "engine"}
 
 
 def test_keys_do_not_depend_on_labels_paths_or_execution(write_grid: Callable[..., Path]) -> None:
     def cells(path: Path) -> list[str]:
-        grid = grids.read(path)
+        grid = read_grid(path)
         planner = Planner(grid, ImageIndex())
         return [c.key for c in planner.cells("test", grid.solvers[0], planner.settings)]
 
@@ -103,7 +103,7 @@ def test_the_content_of_a_psf_file_is_in_the_key_and_its_path_is_not(
         path = write_grid("@copy.py")
         walk = Path(__file__).parents[1] / "example_plugins" / "walk.py"
         path.write_text(path.read_text().replace(f"{walk}: {{id: walk, T: [0.5, 1.0]}}", f"file: {{path: {name}}}"))
-        planner = Planner(grids.read(path), ImageIndex())
+        planner = Planner(read_grid(path), ImageIndex())
         return planner.shots(planner.settings[0], "test")[0][0].key
 
     box, ramp = np.ones((3, 3)), np.arange(1, 10.0).reshape(3, 3)
@@ -124,7 +124,7 @@ def test_generators_are_keyed_by_content() -> None:
 
 
 def test_what_a_solver_draws_does_not_change_with_the_code_of_blur_and_noise(write_grid, tmp_path: Path) -> None:
-    grid = grids.read(write_grid("@dice.py"))
+    grid = read_grid(write_grid("@dice.py"))
     planner = Planner(grid, ImageIndex(tmp_path / "index"))
     shot = next(planner.cells("test", grid.solvers[0], planner.settings)).shot
     draws = [solver_generator(s, "dice").random() for s in (shot, replace(shot, key="of other code"))]

@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import bench
-from bench import files as atomic
+from bench.files import built_in_folder
 
 KEYS = """
 import json
-from bench.plugins import code_digest as keys
-from bench.plugins import lookup as plugins
-digests = {n: keys.code_digest(plugins.find("solver", n)) for n in ("tv", "blurred", "dps")}
-print(json.dumps({"harness": keys.harness_digest(), **digests}))
+from bench.plugins.code_digest import code_digest, harness_digest
+from bench.plugins.lookup import find_plugin
+digests = {n: code_digest(find_plugin("solver", n)) for n in ("tv", "blurred", "dps")}
+print(json.dumps({"harness": harness_digest(), **digests}))
 """
 EDIT = "\n\ndef _added() -> int:\n    return 1\n"
 
@@ -30,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     package = tmp_path / "bench"
     shutil.copytree(Path(bench.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "weights"))
     for kind in ("solvers", "operators", "datasets"):
-        shutil.copytree(atomic.folder(kind) or Path(), package / kind, dirs_exist_ok=True)
+        shutil.copytree(built_in_folder(kind) or Path(), package / kind, dirs_exist_ok=True)
     return package
 
 

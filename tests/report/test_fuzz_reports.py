@@ -10,10 +10,10 @@ import pytest
 from hypothesis import strategies as st
 
 from bench.errors import GridError, ResultError, SettingError
-from bench.grid import read as grids
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
-from bench.grid.yaml import parse
+from bench.grid.read import find_grid, read_grid
+from bench.grid.yaml import parse_yaml
 from bench.report.board import Board
 from bench.report.load import load
 from bench.report.pictures import chunks
@@ -49,7 +49,7 @@ def test_a_damaged_run_is_reported_or_refused(name: str, seed: int) -> None:
 )
 def test_odd_yaml_is_refused_with_its_line(text: str) -> None:
     with pytest.raises(GridError, match=r"^grid\.yaml:\d+: "):
-        parse(text, "grid.yaml")
+        parse_yaml(text, "grid.yaml")
 
 
 @pytest.mark.parametrize("text", ["-'a'", "-x", "not " * 100_000 + "x", "-[1]"])
@@ -67,6 +67,6 @@ def test_the_word_nan_beside_infinity_is_no_nan() -> None:
 
 @pytest.mark.parametrize("text", ["[]", "3", "null", '{"a": 1}', "{", "[" * 5000])
 def test_a_damaged_cache_of_hashes_is_no_cache(text: str, tmp_path: Path) -> None:
-    source = grids.read(grids.find("quickstart")).test[0]
+    source = read_grid(find_grid("quickstart")).test[0]
     (tmp_path / "images.json").write_text(text)
     assert ImageIndex(tmp_path / "images.json").images(source) == ImageIndex().images(source)

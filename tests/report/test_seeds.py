@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.grid import read as grids
+from bench.grid.read import find_grid
 from bench.metrics.evaluate import Context, NoiseLevel, evaluate
 from bench.report.board import Board
 from bench.report.load import Pictures, Results
@@ -177,7 +177,7 @@ def test_only_the_grids_of_the_studies_and_those_that_ask_for_the_score_get_a_se
 
 @pytest.mark.parametrize("name", sorted(STUDIES))
 def test_every_study_with_a_table_is_a_grid_that_ships(name: str) -> None:
-    assert grids.find(name).stem == name
+    assert find_grid(name).stem == name
 
 
 def test_the_page_shows_the_tables_of_a_study_with_hostile_names_as_text(tmp_path: Path) -> None:

@@ -18,9 +18,9 @@ import pytest
 pytest.importorskip("parsl", reason="needs the extra [cluster]")
 
 from bench.errors import ResultError, SettingError
-from bench.grid import read as grids
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
+from bench.grid.read import read_grid
 from bench.results import journal
 from bench.results import parquet as results
 from bench.running import local as engine
@@ -47,7 +47,7 @@ def exact(folder: Path) -> list[tuple[object, ...]]:
 
 def run_on_site(grid: Path, out: Path, site: Path = SITE) -> Finished:
     with parsl_engine.opened(sites.read(site), out / "parsl") as opened:
-        return Runner(grids.read(grid), Options(out, device="cpu"), Silent(), opened.engine).run()
+        return Runner(read_grid(grid), Options(out, device="cpu"), Silent(), opened.engine).run()
 
 
 def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
@@ -110,7 +110,7 @@ def kill(*pids: int) -> None:
 
 
 def test_cells_come_back_from_text_as_they_were(write_grid: Write) -> None:
-    grid = grids.read(write_grid("@copy.py: {tune: auto}", "wiener", more="psf_error: [{rotate: 5}]"))
+    grid = read_grid(write_grid("@copy.py: {tune: auto}", "wiener", more="psf_error: [{rotate: 5}]"))
     planner = Planner(grid, ImageIndex())
     entry = grid.solvers[0]
     cells = tuple(planner.cells("test", entry, planner.settings, {"factor": 0.1 + 0.2}, "val"))
@@ -124,7 +124,7 @@ def test_cells_come_back_from_text_as_they_were(write_grid: Write) -> None:
 
 
 def test_a_worker_with_other_code_refuses(write_grid: Write) -> None:
-    grid = grids.read(write_grid("@copy.py"))
+    grid = read_grid(write_grid("@copy.py"))
     planner = Planner(grid, ImageIndex())
     cells = tuple(planner.cells("test", grid.solvers[0], planner.settings))
     code = {**code_of(cells), "harness": "0" * 64}

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bench.grid import read as grids
+from bench.grid.read import read_grid
 from bench.running.forecast import forecast, table
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
@@ -17,7 +17,7 @@ Run = Callable[..., Finished]
 
 
 def planned(path: Path, out: Path) -> Runner:
-    return Runner(grids.read(path), Options(out), Silent())
+    return Runner(read_grid(path), Options(out), Silent())
 
 
 def test_a_solver_that_never_ran_has_no_estimate(write_grid: Write, tmp_path: Path) -> None:

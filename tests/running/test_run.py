@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.grid import read as grids
+from bench.grid.read import read_grid
 from bench.results import parquet as results
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
@@ -149,7 +149,7 @@ def test_tuning_chooses_the_best_candidate_and_reads_no_test_image(
     write_grid: Write, run_grid: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = write_grid("@copy.py: {tune: {factor: [0.5, 0.97, 1.0, 2.0]}}")
-    runner = Runner(grids.read(path), Options(tmp_path / "out"), Silent())
+    runner = Runner(read_grid(path), Options(tmp_path / "out"), Silent())
     searches = runner.first_stage()  # hashing the images of both splits is behind us
     loads = tmp_path / "loads.txt"
     monkeypatch.setenv("BENCH_TEST_LOADS", str(loads))
@@ -235,7 +235,7 @@ def test_exposures_share_one_trajectory(write_grid: Write, tmp_path: Path) -> No
     from bench.grid.planner import Planner
     from bench.running.exposure import expose
 
-    planner = Planner(grids.read(write_grid("@copy.py")), ImageIndex())
+    planner = Planner(read_grid(write_grid("@copy.py")), ImageIndex())
     shots = {s.degradation.blur.settings["T"]: s for x in planner.settings for s, _ in planner.shots(x, "test")}
     half, full = (expose(shots[T])[1].psf for T in (0.5, 1.0))
     assert (full * 10 - half * 5).min() >= -1e-12  # the first five steps are among the ten

@@ -16,7 +16,7 @@ from bench.methods.classical.wiener import wiener
 from bench.methods.networks.restoration_weights import load_conditional
 from bench.methods.networks.sample import Plan, Sampler
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.seeds import generator
 from bench.testing import check_solver
 from bench.train.data import pairs
@@ -67,7 +67,7 @@ def test_an_informed_network_sees_what_the_wiener_solver_returns(informed: Path)
     p = blurred()
     sampler = Sampler(p, load_conditional(informed).double(), Plan(1, 0.0, "uniform", 24, 0, 4, "end"))
     (condition,) = sampler.conditions
-    expected = load(find("solver", "wiener"))().solve(p).clamp(0, 1)  # type: ignore[attr-defined] - a solver
+    expected = load_plugin(find_plugin("solver", "wiener"))().solve(p).clamp(0, 1)  # type: ignore[attr-defined] - a solver
     assert torch.allclose((condition.given[:, 1:2] + 1) / 2, expected, atol=1e-12)
     assert torch.allclose((condition.given[:, :1] + 1) / 2, p.y, atol=1e-12)
 
@@ -80,7 +80,7 @@ def test_blind_and_informed_weights_are_not_mistaken_for_each_other(informed: Pa
     blind = write_conditional(tmp_path / "blind.safetensors", UNET)
 
     def solve(name: str, weights: Path, problem: Problem) -> None:
-        load(find("solver", name))(weights=str(weights)).solve(problem)  # type: ignore[call-arg, attr-defined]
+        load_plugin(find_plugin("solver", name))(weights=str(weights)).solve(problem)  # type: ignore[call-arg, attr-defined]
 
     with pytest.raises(SettingError, match="use conditional_dm"):
         solve("conditional_wiener", blind, blurred())

@@ -9,15 +9,15 @@ import torch
 from bench.contracts import NoiseLevel
 from bench.imaging.blur import Boundary
 from bench.methods.problem import Solver
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem, psnr
 
-RichardsonLucy: Any = load(find("solver", "richardson_lucy"))
-Tikhonov: Any = load(find("solver", "tikhonov"))
-TV: Any = load(find("solver", "tv"))
-TVFista: Any = load(find("solver", "tv_fista"))
-TVKL: Any = load(find("solver", "tv_kl"))
-Wiener: Any = load(find("solver", "wiener"))
+RichardsonLucy: Any = load_plugin(find_plugin("solver", "richardson_lucy"))
+Tikhonov: Any = load_plugin(find_plugin("solver", "tikhonov"))
+TV: Any = load_plugin(find_plugin("solver", "tv"))
+TVFista: Any = load_plugin(find_plugin("solver", "tv_fista"))
+TVKL: Any = load_plugin(find_plugin("solver", "tv_kl"))
+Wiener: Any = load_plugin(find_plugin("solver", "wiener"))
 
 SOLVERS: list[Solver] = [
     Wiener(),

@@ -13,7 +13,7 @@ from bench.imaging.blur import Boundary
 from bench.methods.classical.optim import noise_variance, tv_weight
 from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
 from bench.methods.libraries.planes import alone
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from tests.problems import camera, problem, psnr, shake
 
@@ -22,8 +22,8 @@ FEW = {"wiener": {}, "pdcp_tv": {"max_iter": 4}, "admm_tv": {"max_iter": 3}, "fi
 
 
 def solver(name: str = "deepinv_model", **settings: object) -> Solver:
-    plugin = find("solver", name)
-    return build(plugin, load(plugin), settings)
+    plugin = find_plugin("solver", name)
+    return build(plugin, load_plugin(plugin), settings)
 
 
 def scenes(n: int, channels: int = 3, size: int = 35) -> list[np.ndarray]:

@@ -12,7 +12,7 @@ from bench.imaging.blur import Boundary
 from bench.methods.classical.optim import noise_variance
 from bench.methods.classical.padding import crop, surround
 from bench.methods.libraries.planes import alone, impulse_response, pylops_blur
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from tests.problems import camera, problem, psnr, shake
 
@@ -23,8 +23,8 @@ FEW = {"pylops_fista_haar": {"niter": 5}, "pylops_tv": {"niter_outer": 2}, "pypr
 
 
 def solver(name: str, **settings: object) -> Solver:
-    plugin = find("solver", name)
-    return build(plugin, load(plugin), settings)
+    plugin = find_plugin("solver", name)
+    return build(plugin, load_plugin(plugin), settings)
 
 
 def scenes(n: int, channels: int = 3, size: int = 35) -> list[np.ndarray]:
@@ -158,11 +158,11 @@ def test_valid_data_are_surrounded_by_at_least_one_psf_and_circular_data_are_lef
 
 @pytest.mark.parametrize(("name", "library"), [("pylops_tv", "pylops"), ("pyproximal_tv", "pyproximal")])
 def test_a_missing_library_is_named(name: str, library: str, monkeypatch: pytest.MonkeyPatch):
-    plugin = find("solver", name)
+    plugin = find_plugin("solver", name)
     monkeypatch.delitem(sys.modules, plugin.module or "", raising=False)
     monkeypatch.setitem(sys.modules, library, None)
     with pytest.raises(PluginError, match=rf"{name}.*{library}"):
-        load(plugin)
+        load_plugin(plugin)
 
 
 @pytest.mark.parametrize(

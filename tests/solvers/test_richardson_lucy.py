@@ -8,10 +8,10 @@ import torch
 from bench import SettingError
 from bench.imaging.blur import Boundary
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem, psnr
 
-RichardsonLucy: Any = load(find("solver", "richardson_lucy"))
+RichardsonLucy: Any = load_plugin(find_plugin("solver", "richardson_lucy"))
 
 
 def test_it_conserves_the_light_of_a_circular_measurement():

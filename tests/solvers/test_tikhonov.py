@@ -7,10 +7,10 @@ import torch
 
 from bench import SettingError
 from bench.methods.classical.differences import difference_adjoint, differences
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem
 
-Tikhonov: Any = load(find("solver", "tikhonov"))
+Tikhonov: Any = load_plugin(find_plugin("solver", "tikhonov"))
 
 
 @pytest.mark.parametrize("size", [48, 63])

@@ -12,11 +12,11 @@ from bench.methods.classical.differences import total_variation
 from bench.methods.classical.optim import tv_weight
 from bench.methods.classical.padding import Padding, crop, pad, sides_for
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem, psnr, shake
 
-TV: Any = load(find("solver", "tv"))
-TVFista: Any = load(find("solver", "tv_fista"))
+TV: Any = load_plugin(find_plugin("solver", "tv"))
+TVFista: Any = load_plugin(find_plugin("solver", "tv_fista"))
 
 
 def objective(x: Tensor, data: Problem, lam: float) -> Tensor:

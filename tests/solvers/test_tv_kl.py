@@ -10,11 +10,11 @@ from bench import SettingError
 from bench.methods.classical.differences import total_variation
 from bench.methods.classical.optim import noise_variance, tv_weight
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem, psnr
 
-TV: Any = load(find("solver", "tv"))
-TVKL: Any = load(find("solver", "tv_kl"))
+TV: Any = load_plugin(find_plugin("solver", "tv"))
+TVKL: Any = load_plugin(find_plugin("solver", "tv_kl"))
 
 
 def objective(x: Tensor, data: Problem, lam: float) -> float:

@@ -14,7 +14,7 @@ from bench.methods.classical.differences import difference_adjoint, differences
 from bench.methods.classical.haar import analyse, extend, padded_shape, prox_details
 from bench.methods.classical.optim import project_balls, tv_weight
 from bench.methods.libraries.planes import alone
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from tests.problems import camera, problem, psnr, shake
 
@@ -23,8 +23,8 @@ NAMES = ("haar_fista", "tv_haar", "l1_autograd", "wiener_admm_tv")
 
 
 def solver(name: str, **settings: object) -> Solver:
-    plugin = find("solver", name)
-    return build(plugin, load(plugin), settings)
+    plugin = find_plugin("solver", name)
+    return build(plugin, load_plugin(plugin), settings)
 
 
 def scenes(n: int, channels: int, size: int) -> list[np.ndarray]:
@@ -158,9 +158,8 @@ def test_autograd_counts_the_adjoints_that_it_takes():
 @pytest.mark.slow
 def test_haar_fista_beats_the_fista_of_both_libraries_on_the_photographer_under_camera_shake():
     """128 x 128, Boracchi-Foi shake of length 40, sigma = 2 / 255, each method at its best weight of three."""
-    shaken = build(
-        find("operator", "boracchi_foi"), load(find("operator", "boracchi_foi")), {"length": 40.0, "size": 31}
-    )
+    plugin = find_plugin("operator", "boracchi_foi")
+    shaken = build(plugin, load_plugin(plugin), {"length": 40.0, "size": 31})
     p, truth = problem([camera(128)], shaken.psf(np.random.default_rng(0)).psf, dtype=torch.float32)
 
     def best(name: str, key: str, default: float, **settings: object) -> float:

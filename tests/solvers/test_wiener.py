@@ -13,10 +13,10 @@ from bench.contracts import NoiseLevel
 from bench.imaging.blur import Blur
 from bench.methods.classical.spectra import inverse_prior, prior_scale
 from bench.methods.problem import Problem
-from bench.plugins.lookup import find, load
+from bench.plugins.lookup import find_plugin, load_plugin
 from tests.problems import camera, problem, psnr, shake
 
-Wiener: Any = load(find("solver", "wiener"))
+Wiener: Any = load_plugin(find_plugin("solver", "wiener"))
 
 SIGMA = 0.02
 

@@ -11,9 +11,9 @@ import torch
 from PIL import Image
 
 from bench.errors import DataError, RecipeError
-from bench.grid import read as grids
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
+from bench.grid.read import read_grid
 from bench.imaging.measure import Image as Scene
 from bench.imaging.measure import blur_valid
 from bench.imaging.pairs import gopro, rsblur
@@ -101,7 +101,7 @@ def test_the_kernels_of_a_grid_can_be_asked_for_and_are_not_drawn_otherwise(tmp_
         "blur: [boracchi_foi: {length: 8, anxiety: 0.005, samples: 200}]\n"
         "noise: [poisson_gaussian: {lam: .inf}]\nsolvers: [blurred]\n"
     )
-    planner = Planner(grids.read(tmp_path / "g.yaml"), ImageIndex(tmp_path / "index"))
+    planner = Planner(read_grid(tmp_path / "g.yaml"), ImageIndex(tmp_path / "index"))
     tested = expose(planner.shots(planner.settings[0], "test")[0][0])[1].psf
     section = {"blur": [SHAKE], "noise": [{"poisson_gaussian": {"lam": 1e6}}], "psf_seed": 11}
     asked = Exposures(Degradation(**section, split="test"), seed=0)

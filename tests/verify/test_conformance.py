@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench import files as atomic
+from bench.files import built_in_folder
 from bench.plugins import describe
-from bench.plugins import lookup as plugins
+from bench.plugins.lookup import built_in
 from bench.testing import check_dataset, check_noise, check_operator, check_solver
 
 #: Settings that keep a solver short here; what it does is the same.
 SHORT: dict[str, dict[str, Any]] = {
-    **{p.name: {"steps": 4} for p in plugins.built_in("solver") if p.flags.get("needs_prior")},
+    **{p.name: {"steps": 4} for p in built_in("solver") if p.flags.get("needs_prior")},
     "tstar_denoise": {"sample": 3},
     "haar_fista": {"steps": 5},
     "l1_autograd": {"steps": 5},
@@ -36,16 +36,16 @@ NEEDS: dict[str, dict[str, Any]] = {
 
 def runs(plugin: describe.Plugin) -> bool:
     """Whether the solver's default weights ship, if it has any."""
-    setting, place = plugin.settings.get("weights"), atomic.folder("weights")
+    setting, place = plugin.parameters.get("weights"), built_in_folder("weights")
     return setting is None or (place is not None and (place / f"{setting.default}.safetensors").is_file())
 
 
-@pytest.mark.parametrize("name", [p.name for p in plugins.built_in("solver") if runs(p)])
+@pytest.mark.parametrize("name", [p.name for p in built_in("solver") if runs(p)])
 def test_every_solver_conforms(name: str) -> None:
     check_solver(name, SHORT.get(name))
 
 
-@pytest.mark.parametrize("name", [p.name for p in plugins.built_in("operator") if p.name not in ("file", "recorded")])
+@pytest.mark.parametrize("name", [p.name for p in built_in("operator") if p.name not in ("file", "recorded")])
 def test_every_operator_conforms(name: str) -> None:
     check_operator(name, NEEDS.get(name))
 
@@ -55,7 +55,7 @@ def test_a_psf_from_a_file_conforms(tmp_path: Path) -> None:
     check_operator("file", {"path": str(tmp_path / "k.npy")})
 
 
-@pytest.mark.parametrize("name", [p.name for p in plugins.built_in("noise")])
+@pytest.mark.parametrize("name", [p.name for p in built_in("noise")])
 def test_every_noise_model_conforms(name: str) -> None:
     check_noise(name, NEEDS.get(name))
 

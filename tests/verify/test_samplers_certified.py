@@ -11,8 +11,7 @@ import pytest
 import torch
 
 from bench.methods.problem import Solver
-from bench.plugins import lookup as plugins
-from bench.plugins.lookup import find
+from bench.plugins.lookup import built_in, find_plugin
 from bench.verify import invariances, linear, mixture, runs
 from bench.verify.examine import examine
 from bench.verify.oracles import moments
@@ -24,14 +23,14 @@ from tests.make_solver import made
 PRIOR, SCENE = GaussianPrior(), Scene.make(GaussianPrior(), 0.1)
 
 #: Every solver that takes the prior and deblurs, with settings that make it quick here.
-SAMPLERS = [p for p in plugins.built_in("solver") if p.flags.get("needs_prior")]
+SAMPLERS = [p for p in built_in("solver") if p.flags.get("needs_prior")]
 NAMES = [p.name for p in SAMPLERS if not p.name.endswith("_denoise")]
 #: Solvers that change with the units of the problem: DPS by its rule, PnP-HQS as its last denoiser has σ_y.
 OF_ONE_UNIT = {"sprox": True, "diffpir": True, "pigdm": True, "ddrm": True, "reddiff": True}
 
 
 def short(name: str, steps: int = 6) -> Solver:
-    return made(name, **({"steps": steps} if "steps" in find("solver", name).settings else {}))
+    return made(name, **({"steps": steps} if "steps" in find_plugin("solver", name).parameters else {}))
 
 
 def exact(name: str, **settings: Any) -> Moments:
@@ -159,7 +158,7 @@ def test_the_step_of_dps_suits_every_size() -> None:
 
 @pytest.mark.slow
 def test_red_diff_finds_one_point_from_every_start() -> None:
-    plugin = find("solver", "reddiff")
+    plugin = find_plugin("solver", "reddiff")
     (check,) = invariances.start(plugin, {}, lambda given: made("reddiff", **given), PRIOR)
     assert check.value < 1e-3, check.text
 

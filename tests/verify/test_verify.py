@@ -127,10 +127,15 @@ def test_other_units_of_a_problem_scale_what_the_sampler_sees() -> None:
 
 
 def test_the_options_of_a_setting_are_read_from_its_declaration() -> None:
-    from bench.plugins.lookup import find
+    from bench.plugins.lookup import find_plugin
 
-    assert invariances.choices(find("solver", "reddiff"), "init") == ("measurement", "adjoint", "wiener", "zero")
-    assert invariances.choices(find("solver", "reddiff"), "steps") == ()
+    assert invariances.choices(find_plugin("solver", "reddiff"), "init") == (
+        "measurement",
+        "adjoint",
+        "wiener",
+        "zero",
+    )
+    assert invariances.choices(find_plugin("solver", "reddiff"), "steps") == ()
 
 
 # --- what is written and printed ------------------------------------------------------------------------------

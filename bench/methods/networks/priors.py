@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from bench.methods.diffusion.denoiser import Denoiser
-from bench.plugins.weights import find
+from bench.plugins.weights import find_weights
 
 if TYPE_CHECKING:
     from bench.contracts import Cost
@@ -22,7 +22,7 @@ def load_prior(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu
         weights,  # imports diffusers, which takes seconds: only for solvers that need it
     )
 
-    return weights.load(find(name)).to(device=device, dtype=dtype)
+    return weights.load(find_weights(name)).to(device=device, dtype=dtype)
 
 
 def denoiser(name: str, dtype: torch.dtype, device: str, cost: Cost) -> Denoiser:

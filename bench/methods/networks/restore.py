@@ -10,7 +10,7 @@ from torch import Tensor
 
 from bench.errors import SettingError
 from bench.methods.networks.tiles import Tiles, batched
-from bench.plugins.weights import find
+from bench.plugins.weights import find_weights
 
 if TYPE_CHECKING:
     from bench.methods.networks.conditional import Conditional
@@ -25,7 +25,7 @@ def load_restorer(name: str, dtype: torch.dtype = torch.float32, device: str = "
     """The restorer in shipped weights or a .safetensors file: frozen, in evaluation mode. Raises WeightsError."""
     from bench.methods.networks.restoration_weights import load_restorer as load
 
-    return load(find(name)).to(device=device, dtype=dtype)
+    return load(find_weights(name)).to(device=device, dtype=dtype)
 
 
 @lru_cache(maxsize=4)
@@ -33,7 +33,7 @@ def load_conditional(name: str, dtype: torch.dtype = torch.float32, device: str 
     """The conditional diffusion model in such a file, likewise."""
     from bench.methods.networks.restoration_weights import load_conditional as load
 
-    return load(find(name)).to(device=device, dtype=dtype)
+    return load(find_weights(name)).to(device=device, dtype=dtype)
 
 
 def apart(y: Tensor, channels: int) -> Tensor:

@@ -9,7 +9,7 @@ from typing import Any
 
 from bench.grid.cells import Cell, Degradation, Ref, Shot
 from bench.plugins.code_digest import code_digest, harness_digest
-from bench.plugins.weights import find, sha256
+from bench.plugins.weights import find_weights, sha256
 from bench.running.environment import Shared
 
 
@@ -63,5 +63,5 @@ def code_of(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str
         found[f"{ref.kind} {ref.path or ref.name}"] = code_digest(ref.plugin)
         if "weights" in ref.settings:
             weights = ref.settings["weights"]
-            found[f"weights {weights}"] = sha256(find(weights))
+            found[f"weights {weights}"] = sha256(find_weights(weights))
     return found

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench import files as atomic
 from bench.errors import SettingError, did_you_mean
+from bench.files import shipped_files
 
 if TYPE_CHECKING:
     from parsl import Config
@@ -61,7 +61,7 @@ def _file(name: str) -> Path:
     """The site file that ``name`` means: a path ending in .py, or a shipped site."""
     if name.endswith(".py"):
         return Path(name).expanduser()
-    shipped = atomic.shipped("sites", ".py")
+    shipped = shipped_files("sites", ".py")
     if name in shipped:
         return shipped[name]
     raise SettingError(f"--executor: no site is called {name!r}. {did_you_mean(name, shipped)} A path ends in .py.")

@@ -12,7 +12,7 @@ from bench.contracts import Exposed, Image, Noise, Operator
 from bench.grid.variants import variants
 from bench.imaging.measure import Measurement, measure
 from bench.imaging.psf import check_psf
-from bench.plugins import lookup as plugins
+from bench.plugins.lookup import load_plugin
 from bench.plugins.settings import build
 from bench.seeds import generator
 
@@ -62,4 +62,4 @@ class Exposures:
 
 
 def _built(variant: Variant) -> object:
-    return build(variant.plugin, plugins.load(variant.plugin), variant.settings)
+    return build(variant.plugin, load_plugin(variant.plugin), variant.settings)

@@ -77,11 +77,11 @@ def uint8(picture: np.ndarray) -> np.ndarray:
 
 
 def _plugin(source: Source, mode: Literal["gray", "rgb"]) -> list[tuple[str, np.ndarray]]:
-    from bench.plugins import lookup as plugins
     from bench.plugins import settings
+    from bench.plugins.lookup import find_plugin, load_plugin
 
-    plugin = plugins.find("dataset", source.dataset or "")
-    dataset = settings.build(plugin, plugins.load(plugin), source.settings)
+    plugin = find_plugin("dataset", source.dataset or "")
+    dataset = settings.build(plugin, load_plugin(plugin), source.settings)
     return [(name, uint8(pictures.as_mode(dataset.load(name).scene, mode))) for name in dataset.ids()]
 
 

@@ -13,7 +13,7 @@ from bench.errors import RecipeError
 from bench.methods.networks import weights
 from bench.methods.networks.conditional import Condition, Conditional, build
 from bench.methods.networks.restoration_weights import load_restorer
-from bench.plugins.weights import find
+from bench.plugins.weights import find_weights
 from bench.seeds import generator
 from bench.train import figures
 from bench.train.card import seen
@@ -48,7 +48,7 @@ class ConditionalLesson(Lesson):
         model = build(recipe.network, recipe.schedule.model_dump(), recipe.prediction)
         if recipe.predictor_init is not None:
             assert model.predictor is not None
-            given = load_restorer(find(recipe.predictor_init))
+            given = load_restorer(find_weights(recipe.predictor_init))
             if given.config != recipe.network.predictor:
                 raise RecipeError(f"recipe {recipe.name}: {recipe.predictor_init!r} holds another predictor")
             model.predictor.load_state_dict(given.state_dict())
