@@ -23,7 +23,8 @@ from typing import Any
 import numpy as np
 
 from bench.metrics.evaluate import METRICS
-from bench.statistics.paired import cluster_means, holm
+from bench.statistics.multiplicity import holm
+from bench.statistics.paired import cluster_means
 
 #: metric -> tolerated mean loss of a group: float64; float32 elsewhere the same; float32 of a sampler elsewhere
 TOLERANCES = {

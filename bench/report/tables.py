@@ -12,7 +12,8 @@ import numpy as np
 from bench.report import facts
 from bench.report.board import Board, describe
 from bench.report.load import Row
-from bench.statistics.paired import clustered_mean, holm, paired_difference, rank_ranges
+from bench.statistics.multiplicity import holm
+from bench.statistics.paired import clustered_mean, paired_difference, rank_ranges
 
 SIGNIFICANT = 0.05
 #: hex digits of a weights file's SHA-256 that the page shows

@@ -70,20 +70,6 @@ def paired_difference(a: Array, b: Array, clusters: Sequence[Any] | Array, level
     return Difference(mean, half, float(2 * stdtr(len(m) - 1, -abs(mean / se))), len(m))
 
 
-def holm(pvalues: Sequence[float] | Array) -> Array:
-    """Holm's step-down adjusted p-values (Scand. J. Statist. 6, 1979); NaN stays NaN and is not counted.
-
-    Sorted p_(1) <= ... <= p_(m): adjusted p_(i) = max over j <= i of min(1, (m - j + 1) p_(j)).
-    """
-    p = np.asarray(pvalues, float)
-    known = np.flatnonzero(~np.isnan(p))
-    order = known[np.argsort(p[known], kind="stable")]
-    factors = np.arange(len(order), 0, -1)
-    adjusted = np.full(p.shape, np.nan)
-    adjusted[order] = np.maximum.accumulate(np.minimum(1.0, factors * p[order])) if len(order) else []
-    return adjusted
-
-
 def impute(values: Array, fill: Array | None) -> Array:
     """``values`` (S, n) with each NaN replaced by ``fill`` (n,): a failed cell is worth the blurred input."""
     if fill is None:

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from scipy import stats as scipy_stats
 
-from bench.statistics.paired import clustered_mean, holm, paired_difference, rank_ranges, t_quantile
+from bench.statistics.multiplicity import holm
+from bench.statistics.paired import clustered_mean, paired_difference, rank_ranges, t_quantile
 
 
 def test_with_one_cell_per_cluster_the_interval_is_the_textbook_t_interval():
