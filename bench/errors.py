@@ -8,6 +8,7 @@ BenchError
 ├── PsfError       a kernel: does not fit, does not sum to one, cannot be read
 ├── WeightsError   trained weights: missing, corrupt, not what their card says
 ├── SolverError    what a solver returned cannot be used (shape, dtype, NaN)
+│   └── WithheldError   what a solver asks for and did not declare (blur, noise level, prior)
 ├── ResultError    results that cannot be read or must not be compared
 ├── RecipeError    a training recipe that cannot mean what it says (file)
 └── TrainingError  training cannot go on: loss not finite, disk full, folder in use or of another recipe
@@ -47,6 +48,10 @@ class WeightsError(BenchError):
 
 class SolverError(BenchError):
     """A solver returned something that is not an estimate (shape, type, non-finite values)."""
+
+
+class WithheldError(SolverError, AttributeError):
+    """A solver asked its Problem for what it did not declare: a blind one for the blur, others for a prior."""
 
 
 class ResultError(BenchError):

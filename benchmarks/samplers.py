@@ -98,8 +98,8 @@ def shipped(name: str, setting: str, steps: int, values: tuple[float, ...]) -> S
 def deepinv_ddrm(steps: int, eta: float, given: Problem) -> Tensor:
     """deepinv's DDRM on its BlurFFT, in float32; its noise levels fall linearly from 1 to almost 0."""
     physics = BlurFFT(img_size=tuple(given.y.shape[1:]), filter=given.psf)
-    physics.noise_model = GaussianNoise(float(given.known_noise.sigma[0]))
-    prior = DeepinvPrior(given.known_prior, given.y.dtype, given.y.device)
+    physics.noise_model = GaussianNoise(float(given.noise.sigma[0]))
+    prior = DeepinvPrior(given.prior, given.y.dtype, given.y.device)
     # [0, 1] units. It ends at 0, where the network knows no level; a thousandth of the first stands for that.
     model = DDRM(prior, sigmas=np.linspace(1, 1e-3, steps), eta=eta)
     with torch.random.fork_rng(devices=[]):

@@ -56,7 +56,7 @@ class Padded(Solver):
         sides = sides_for((problem.y.shape[-2], problem.y.shape[-1]), (32, 32), self.mode)
         y = pad(problem.y, sides, self.mode)
         blur = Blur(problem.psf, (y.shape[-2], y.shape[-1]), "circular")
-        return crop(inner.solve(dataclasses.replace(problem, y=y, blur=blur)), sides)
+        return crop(inner.solve(problem.replace(y=y, blur=blur)), sides)
 
 
 def circular(case: Case, repeat: int, tried: int) -> Iterator[Row]:

@@ -44,9 +44,9 @@ class DeepinvDiffpir(Solver):
         sigma, device = float(noise_variance(one).sqrt()), one.y.device
         # deepinv reads sigma alone and would miss the photon noise.
         told = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
-        physics = BlurPhysics(one.known_blur, told)
+        physics = BlurPhysics(one.blur, told)
         model = DiffPIR(
-            DeepinvPrior(one.known_prior, one.y.dtype, device),
+            DeepinvPrior(one.prior, one.y.dtype, device),
             L2(),
             sigma=sigma,
             max_iter=self.steps,

@@ -35,16 +35,16 @@ class DeepinvDps(Solver):
         return by_channel(problem, lambda i, c: self._one(alone(problem, i, torch.float64), c, problem.y.dtype))
 
     def _one(self, one: Problem, c: int, dtype: torch.dtype) -> Tensor:
-        blur = one.known_blur
+        blur = one.blur
         device = one.y.device
         rng = torch.Generator(device).manual_seed(int(one.rng[0].integers(2**62)))
         model = DPS(
-            DeepinvPrior(one.known_prior, dtype, device),
+            DeepinvPrior(one.prior, dtype, device),
             num_steps=self.steps,
             weight=self.weight,
             guidance=self.guidance,
             device=device,
             rng=rng,
         )
-        x = model(one.y[:, c : c + 1], BlurPhysics(blur, one.known_noise), x_init=(1, 1, *blur.scene_shape))
+        x = model(one.y[:, c : c + 1], BlurPhysics(blur, one.noise), x_init=(1, 1, *blur.scene_shape))
         return blur.crop(x)

@@ -57,7 +57,7 @@ class DeepinvModel(Solver):
             return self._sensor_part(model(problem.y, scene_physics(problem)), problem)
 
     def _sensor_part(self, x: Tensor, problem: Problem) -> Tensor:
-        blur = problem.known_blur
+        blur = problem.blur
         if tuple(x.shape[-2:]) == blur.scene_shape:
             return blur.crop(x)
         if x.shape == problem.y.shape:

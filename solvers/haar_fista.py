@@ -34,7 +34,7 @@ class HaarFista(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """min_x |A x - y|^2 / 2 + lam sigma^(3/2) |W x|_1, W x the details of the scene x."""
-        blur, y = problem.known_blur, problem.y
+        blur, y = problem.blur, problem.y
         H, W = scene = blur.scene_shape
         levels = levels_for(scene, self.levels)
         # Pixels beyond the scene make its sides divisible by 2^levels: A does not see them, so nothing is invented.

@@ -37,7 +37,7 @@ class L1Autograd(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """The scene's estimate after ``steps`` steps from g, its edges repeated, cropped to what the sensor sees."""
-        blur, g = problem.known_blur, problem.y
+        blur, g = problem.blur, problem.y
         lam = tv_weight(problem, self.lam)
 
         def J(u: Tensor) -> Tensor:

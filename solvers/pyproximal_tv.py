@@ -31,7 +31,7 @@ class PyproximalTv(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """Each channel alone, on the scene, cropped to what the sensor sees."""
-        return problem.known_blur.crop(by_plane(problem, self._plane))
+        return problem.blur.crop(by_plane(problem, self._plane))
 
     def _plane(self, plane: Plane) -> np.ndarray:
         scene = plane.blur.scene_shape

@@ -35,7 +35,7 @@ class RichardsonLucy(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """Iterates x <- x / (A^T 1 (1 + tv D^T(D x / |D x|))) * A^T((y + b) / (A x + b))."""
-        blur = problem.known_blur
+        blur = problem.blur
         b = shift(problem)
         y = (problem.y + b).clamp(min=0)
         reach = blur.A_adjoint(torch.ones_like(problem.y))
@@ -57,7 +57,7 @@ def shift(problem: Problem) -> Tensor:
     Without photon noise there is no such count; b = 0 then, the plain algorithm. Where read noise dominates b is
     limited: the iteration slows down as x / (x + b) and would not leave its start.
     """
-    gain, sigma = (level.view(-1, 1, 1, 1) for level in problem.known_noise)
+    gain, sigma = (level.view(-1, 1, 1, 1) for level in problem.noise)
     return torch.where(gain > 0, sigma**2 / gain.clamp(min=1e-30), 0).clamp(max=LARGEST_SHIFT)
 
 

@@ -30,7 +30,7 @@ class Tikhonov(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """Solves x = (A^T A + lam D^T D)^-1 A^T y with lam = mu sigma^2."""
-        blur = problem.known_blur
+        blur = problem.blur
         lam = self.mu * noise_variance(problem)
         sides = sides_for(blur.shape, blur.margin, self.padding)
         y = pad(problem.y, sides, self.padding)

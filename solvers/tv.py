@@ -35,13 +35,13 @@ class TV(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """min_x |A x - y|^2 / 2 + lam sigma^(3/2) TV(x)."""
-        if problem.known_blur.boundary == "circular":
+        if problem.blur.boundary == "circular":
             return self._circular(problem)
         return self._unknown_boundary(problem)
 
     def _circular(self, problem: Problem) -> Tensor:
         # Wang et al. 2008 with the multipliers of Afonso, Bioucas-Dias & Figueiredo 2010: split u1 = D x alone.
-        y, blur = problem.y, problem.known_blur
+        y, blur = problem.y, problem.blur
         K, rho = blur.otf(blur.shape), tv_weight(problem, self.lam) / TAU
         denominator = K.abs() ** 2 + rho * laplacian_spectrum(blur.shape, like=y)
         from_y = K.conj() * torch.fft.rfft2(y) / denominator
@@ -55,7 +55,7 @@ class TV(Solver):
     def _unknown_boundary(self, problem: Problem) -> Tensor:
         # Almeida & Figueiredo 2013: |M u0 - y|^2 / 2 + lam TV, u0 = K x and u1 = D x, periodic on a grid that holds
         # the whole scene; M keeps what the sensor saw, so that what wraps round is never compared with y.
-        y, blur = problem.y, problem.known_blur
+        y, blur = problem.y, problem.blur
         sides = left, _, top, _ = sides_for(blur.shape, blur.margin)
         x = pad(y, sides, "blend")
         grid = x.shape[-2], x.shape[-1]

@@ -34,7 +34,7 @@ class TVFista(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """min_x |A x - y|^2 / 2 + lam sigma^(3/2) TV(x), x the scene."""
-        blur, y = problem.known_blur, problem.y
+        blur, y = problem.blur, problem.y
         edges: Edges = "periodic" if blur.boundary == "circular" else "neumann"
         step = data_step(blur.psf)
         tau = step * tv_weight(problem, self.lam)

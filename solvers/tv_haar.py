@@ -36,7 +36,7 @@ class TVHaar(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """min_x |A x - y|^2 / 2 + lam sigma^(3/2) (TV(x) + haar |W x|_1), x periodic on a grid round the scene."""
-        blur = problem.known_blur
+        blur = problem.blur
         sides = sides_for(blur.shape, blur.margin) if blur.boundary == "valid" else (0, 0, 0, 0)
         x = pad(problem.y, sides, "blend")
         K = blur.otf((x.shape[-2], x.shape[-1]))

@@ -37,14 +37,14 @@ class TVKL(Solver):
 
         PIDAL's three splits: u0 = K x, u1 = D x, u2 = x; M keeps what the sensor saw of the periodic grid.
         """
-        y, blur = problem.y, problem.known_blur
+        y, blur = problem.y, problem.blur
         sides = left, _, top, _ = sides_for(blur.shape, blur.margin)
         x = pad(y, sides, "blend")
         grid = x.shape[-2], x.shape[-1]
         sensor = (..., slice(top, top + y.shape[-2]), slice(left, left + y.shape[-1]))
 
         V = noise_variance(problem)
-        gain, sigma = (level.view(-1, 1, 1, 1) for level in problem.known_noise)
+        gain, sigma = (level.view(-1, 1, 1, 1) for level in problem.noise)
         sigma = torch.where((gain > 0) | (sigma > 0), sigma, V.sqrt())
         rho = tv_weight(problem, self.lam) / TAU
         nu = 3 * V.sqrt()

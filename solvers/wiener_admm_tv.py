@@ -36,7 +36,7 @@ class WienerAdmmTV(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """min_x |c * x - b|^2 / 2 + lam sigma^(3/2) |z|_1 subject to D x = z, c * x circular."""
-        blur = problem.known_blur
+        blur = problem.blur
         padded = blur.boundary == "valid" and self.padding != "none"
         sides = sides_for(blur.shape, blur.margin) if padded else (0, 0, 0, 0)
         b = pad(problem.y, sides, self.padding)

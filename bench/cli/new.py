@@ -28,7 +28,7 @@ class {title}(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """The scene after ``steps`` steps, cropped to what the sensor saw."""
-        blur, y = problem.known_blur, problem.y
+        blur, y = problem.blur, problem.y
         x = blur.A_adjoint(y)
         for _ in range(self.steps):
             x = (x - self.step_size * blur.A_adjoint(blur.A(x) - y)).clamp(0, 1)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from bench.contracts import Cost, NoiseLevel
+from bench.errors import WithheldError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
     from bench.imaging.blur import Blur
     from bench.methods.diffusion.denoiser import Denoiser
+
+T = TypeVar("T")
 
 
 def tunable(default: float, *, low: float, high: float, n: int = 7, log: bool = True) -> Any:
@@ -29,66 +32,73 @@ def tunable(default: float, *, low: float, high: float, n: int = 7, log: bool = 
     return field(default=default, metadata={"tune": {"low": low, "high": high, "n": n, "log": log}})
 
 
-@dataclass(frozen=True)
 class Problem:
     """A batch of B deblurring problems, as a solver sees them: never the ground truth.
 
+    What a solver did not declare raises WithheldError, an AttributeError: ``hasattr(problem, "prior")`` asks.
+
     Attributes:
         y: measurements (B, C, H, W), C = 1 or 3, about [0, 1], not clipped.
-        blur: the forward operator as told to the solver (see ``bench.imaging.blur.Blur``); None for blind solvers.
-        noise: the noise level as told to the solver, tensors of shape (B,); None for blind solvers.
+        blur: the forward operator (see ``bench.imaging.blur.Blur``), of the true PSF or of one with an error that the
+            grid wants; blind solvers have none.
+        noise: the noise level, tensors of shape (B,), true or with an error likewise; blind solvers have none.
         rng: one numpy generator per image; the only randomness a solver may use.
         cost: counts calls; ``cost.watch(net)`` for a network of your own.
-        prior: trained denoiser of a solver that declares ``needs_prior``; counts its calls. None for the others.
+        prior: trained denoiser of a solver that declares ``needs_prior``; counts its calls. The others have none.
         burst: measurements (B, N, C, H, W) of neighbouring frames behind the same blur, each with noise of its own;
             the middle one is y. None where the dataset has single pictures.
     """
 
-    y: Tensor
-    blur: Blur | None
-    noise: NoiseLevel | None
-    rng: tuple[np.random.Generator, ...]
-    cost: Cost = field(default_factory=Cost)
-    prior: Denoiser | None = None
-    burst: Tensor | None = None
+    def __init__(
+        self,
+        y: Tensor,
+        blur: Blur | None,
+        noise: NoiseLevel | None,
+        rng: tuple[np.random.Generator, ...],
+        cost: Cost | None = None,
+        prior: Denoiser | None = None,
+        burst: Tensor | None = None,
+    ) -> None:
+        self.y, self.rng, self.burst = y, rng, burst
+        self.cost = Cost() if cost is None else cost
+        self._blur, self._noise, self._prior = blur, noise, prior
+
+    @property
+    def blur(self) -> Blur:
+        """The forward operator."""
+        return _given(self._blur, "blur and PSF", "blind = True")
+
+    @property
+    def noise(self) -> NoiseLevel:
+        """The noise level."""
+        return _given(self._noise, "noise level", "blind = True")
+
+    @property
+    def prior(self) -> Denoiser:
+        """The trained denoiser."""
+        return _given(self._prior, "prior", "no needs_prior = True")
 
     @property
     def psf(self) -> Tensor:
         """PSFs (B, 1, h, w), odd sides, unit sum, centre at size // 2."""
-        return self.known_blur.psf
+        return self.blur.psf
 
-    @property
-    def known_blur(self) -> Blur:
-        """``blur``, for solvers that are not blind."""
-        if self.blur is None:
-            raise AttributeError("this Problem has no PSF: the solver declares blind = True")
-        return self.blur
-
-    @property
-    def known_noise(self) -> NoiseLevel:
-        """``noise``, for solvers that are not blind."""
-        if self.noise is None:
-            raise AttributeError("this Problem has no noise level: the solver declares blind = True")
-        return self.noise
-
-    @property
-    def known_prior(self) -> Denoiser:
-        """``prior``, for solvers that declare ``needs_prior``."""
-        if self.prior is None:
-            raise AttributeError("this Problem has no prior: the solver must declare needs_prior = True")
-        return self.prior
+    def replace(self, **changes: Any) -> Problem:
+        """The same problem with other values of these arguments."""
+        same = {name: getattr(self, name) for name in ("y", "rng", "cost", "burst")}
+        return Problem(**{**same, "blur": self._blur, "noise": self._noise, "prior": self._prior, **changes})
 
     @cached_property
     def physics(self) -> LinearPhysics:
         """The same operator as a ``deepinv.physics.LinearPhysics`` (imports deepinv on first use)."""
         from bench.methods.libraries.deepinv_physics import BlurPhysics
 
-        return BlurPhysics(self.known_blur, self.known_noise)
+        return BlurPhysics(self.blur, self.noise)
 
     @cached_property
     def variance(self) -> Tensor:
         """Mean noise variance of each image (B, 1, 1, 1): gain mean(y) + sigma^2, what an L2 data term sees."""
-        gain, sigma = self.known_noise
+        gain, sigma = self.noise
         mean = self.y.mean((1, 2, 3)).clamp(min=0)
         return (gain * mean + sigma**2).view(-1, 1, 1, 1)
 
@@ -98,6 +108,12 @@ class Problem:
 
         draws = np.stack([g.standard_normal(shape) for g in self.rng])
         return self.y.new_tensor(draws)
+
+
+def _given(value: T | None, what: str, why: str) -> T:
+    if value is None:
+        raise WithheldError(f"this Problem has no {what}: the solver declares {why}")
+    return value
 
 
 class Solver:

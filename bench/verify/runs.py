@@ -40,11 +40,12 @@ def problem(
 
 def scaled(problem: Problem, c: float) -> Problem:
     """The same problem in other units: (y, K, σ) -> c (y, K, σ), y in the units that the solver works in."""
-    offset = 1.0 if problem.prior is not None else 0.0  # samplers see 2 y - 1
+    sampler = hasattr(problem, "prior")
+    offset = 1.0 if sampler else 0.0  # samplers see 2 y - 1
     y = (c * (2 * problem.y - offset) + offset) / 2
-    cost, blur = Cost(), problem.known_blur
-    prior = Denoiser(problem.prior.prior, cost) if problem.prior is not None else None
-    noise = NoiseLevel(problem.known_noise.gain, c * problem.known_noise.sigma)
+    cost, blur = Cost(), problem.blur
+    prior = Denoiser(problem.prior.prior, cost) if sampler else None
+    noise = NoiseLevel(problem.noise.gain, c * problem.noise.sigma)
     return Problem(y, Blur(c * blur.psf, blur.shape, blur.boundary, cost), noise, problem.rng, cost, prior)
 
 

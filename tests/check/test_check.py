@@ -42,7 +42,7 @@ class Mine(Solver):
 
     def solve(self, problem: Problem) -> Tensor:
         """In closed form."""
-        blur = problem.known_blur
+        blur = problem.blur
         K = blur.otf(blur.shape)
         G = K.conj() / (K.abs() ** 2 + self.lam)
         return torch.fft.irfft2(G * torch.fft.rfft2(problem.y), s=blur.shape)

@@ -128,7 +128,7 @@ def test_a_network_of_bursts_sees_the_middle_frames_in_their_order(three: str) -
     assert problem.burst is not None
     direct = load_restorer(three)(problem.burst[:, 1:4, 0])
     torch.testing.assert_close(solver.solve(problem), direct)
-    other = replace(problem, burst=problem.burst.flip(1))
+    other = problem.replace(burst=problem.burst.flip(1))
     assert not torch.allclose(solver.solve(other), direct)
 
 
@@ -136,7 +136,7 @@ def test_colours_of_a_burst_go_through_gray_weights_one_by_one(three: str) -> No
     solver, problem = made("swinir", weights=three), problem_of(burst(3, C=3))
     assert problem.burst is not None
     alone = [
-        solver.solve(replace(problem, y=problem.y[:, c : c + 1], burst=problem.burst[:, :, c : c + 1]))
+        solver.solve(problem.replace(y=problem.y[:, c : c + 1], burst=problem.burst[:, :, c : c + 1]))
         for c in range(3)
     ]
     torch.testing.assert_close(solver.solve(problem), torch.cat(alone, 1))

@@ -21,7 +21,7 @@ class Broken(Solver):
     marker: str = ""
 
     def solve(self, problem: Problem) -> Tensor:
-        if problem.known_noise.sigma.max() < 4 / 255:
+        if problem.noise.sigma.max() < 4 / 255:
             return problem.y
         return getattr(self, f"_{self.how}")(problem.y)
 

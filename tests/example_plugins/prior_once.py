@@ -20,6 +20,6 @@ class PriorOnce(Solver):
     family: ClassVar[str] = "diffusion"
 
     def solve(self, problem: Problem) -> Tensor:
-        prior = problem.known_prior
+        prior = problem.prior
         level = at_sigma(prior.schedule, self.sigma)
         return (prior.x0(level.a * (2 * problem.y - 1), level) + 1) / 2

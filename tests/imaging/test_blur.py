@@ -8,6 +8,7 @@ import torch
 from scipy.signal import convolve2d
 
 from bench.contracts import Exposed, Image, Noise, NoiseLevel
+from bench.errors import WithheldError
 from bench.imaging.blur import Blur, Boundary, convolve, otf
 from bench.imaging.measure import measure
 from bench.methods.make_problem import assemble
@@ -126,7 +127,7 @@ def test_the_measurement_is_what_the_told_operator_makes_of_the_scene(boundary: 
     image = Image("x", generator("x").random((3, 40, 40)), 4)
     m = measure(image, Exposed(k), Quiet(), generator("n"), boundary)
     problem = assemble([m], [generator("s")], boundary=boundary, dtype=torch.float64)
-    blur = problem.known_blur
+    blur = problem.blur
     a, b = (4 - 2, 4 - 3) if boundary == "valid" else (4, 4)
     scene = torch.from_numpy(image.scene[None, :, a : 40 - a, b : 40 - b])
     assert torch.allclose(blur.A(scene), problem.y, atol=1e-13)
@@ -143,9 +144,12 @@ def test_a_margin_that_is_too_small_for_the_kernel_is_named() -> None:
 def test_a_blind_problem_hides_kernel_and_noise() -> None:
     m = measure(Image("x", np.zeros((1, 20, 20)), 2), Exposed(psfs(1, 3, 3)[0, 0].numpy()), Quiet(), generator())
     problem = assemble([m], [generator()], blind=True)
-    assert problem.blur is None
-    with pytest.raises(AttributeError, match="blind"):
-        _ = problem.psf
+    assert not hasattr(problem, "blur")
+    for name in ("psf", "blur", "noise", "variance", "physics"):
+        with pytest.raises(WithheldError, match=r"no (blur|noise).* blind = True"):
+            getattr(problem, name)
+    with pytest.raises(WithheldError, match="no needs_prior"):
+        _ = problem.prior
 
 
 def test_randomness_of_a_solver_belongs_to_the_image_and_not_to_the_batch() -> None:

@@ -245,7 +245,7 @@ class Poison(Solver):
     """Takes its worker down."""
 
     def solve(self, problem: Problem) -> Tensor:
-        if problem.known_noise.sigma.max() > 4 / 255:
+        if problem.noise.sigma.max() > 4 / 255:
             server = os.getppid()
             worker = int(Path(f"/proc/{server}/stat").read_text().rsplit(")", 1)[1].split()[1])
             os.kill(worker, signal.SIGKILL)

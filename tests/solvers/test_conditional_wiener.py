@@ -91,7 +91,7 @@ def test_blind_and_informed_weights_are_not_mistaken_for_each_other(informed: Pa
 def test_the_shared_filter_is_the_posterior_mean_of_a_flat_gaussian_prior_on_a_torus() -> None:
     """With P = 1 and scale s it is (KᵀK + σ²/s)⁻¹ Kᵀ y, solved here as a dense system."""
     p = blurred(sigma=0.1)
-    blur = Blur(p.known_blur.psf, (24, 24), "circular")
+    blur = Blur(p.blur.psf, (24, 24), "circular")
     circular = Problem(p.y - p.y.mean(), blur, p.noise, p.rng)
     x = wiener(circular, "flat")
     e = torch.eye(576, dtype=torch.float64).reshape(576, 1, 24, 24)

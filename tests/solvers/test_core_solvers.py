@@ -51,8 +51,8 @@ def test_an_estimate_does_not_depend_on_the_batch_it_rode_in(solver: Solver, bou
     for i in range(3):
         alone = type(together)(
             y=together.y[i : i + 1],
-            blur=type(together.known_blur)(together.psf[i : i + 1], together.known_blur.shape, boundary),
-            noise=type(together.known_noise)(*(level[i : i + 1] for level in together.known_noise)),
+            blur=type(together.blur)(together.psf[i : i + 1], together.blur.shape, boundary),
+            noise=type(together.noise)(*(level[i : i + 1] for level in together.noise)),
             rng=together.rng[i : i + 1],
         )
         torch.testing.assert_close(solver.solve(alone), x[i : i + 1], rtol=0, atol=1e-10)

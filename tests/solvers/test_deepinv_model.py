@@ -121,7 +121,7 @@ def mine(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_model_of_one_s_own_sees_the_exact_operator_and_never_downloads(boundary: Boundary):
     p, _ = problem(scenes(2), boundary=boundary)
     x = solver(model="a_module_of_mine.Adjoint", options={"scale": 0.5}).solve(p)
-    torch.testing.assert_close(x, 0.5 * p.known_blur.crop(p.known_blur.A_adjoint(p.y)), rtol=0, atol=1e-12)
+    torch.testing.assert_close(x, 0.5 * p.blur.crop(p.blur.A_adjoint(p.y)), rtol=0, atol=1e-12)
 
 
 @pytest.mark.usefixtures("mine")
@@ -161,14 +161,14 @@ def test_what_is_no_reconstruction_model_is_refused(path: str):
 def test_the_physics_passes_the_adjoint_test(boundary: Boundary):
     p, _ = problem(scenes(2), boundary=boundary)
     physics = scene_physics(p)
-    x = torch.rand(2, 3, *p.known_blur.scene_shape, dtype=torch.float64)
+    x = torch.rand(2, 3, *p.blur.scene_shape, dtype=torch.float64)
     assert abs((physics.A(x) * p.y).sum() - (x * physics.A_adjoint(p.y)).sum()) < 1e-10
 
 
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_prox_of_the_data_term_is_stationary(boundary: Boundary):
     p, _ = problem(scenes(2, channels=1), boundary=boundary)
-    physics, blur = scene_physics(p), p.known_blur
+    physics, blur = scene_physics(p), p.blur
     z = torch.rand(2, 1, *blur.scene_shape, dtype=torch.float64)
     gamma = torch.tensor([3.0, 30.0], dtype=torch.float64)
     x = physics.prox_l2(z, p.y, gamma, max_iter=500, tol=1e-10)
@@ -179,4 +179,4 @@ def test_the_prox_of_the_data_term_is_stationary(boundary: Boundary):
 def test_deepinv_s_own_circular_blur_agrees_with_ours():
     p, _ = problem(scenes(1), psf=shake(9))
     x = torch.rand(1, 3, 35, 35, dtype=torch.float64)
-    torch.testing.assert_close(circular_physics(p, p.y).A(x), p.known_blur.A(x), rtol=0, atol=1e-6)
+    torch.testing.assert_close(circular_physics(p, p.y).A(x), p.blur.A(x), rtol=0, atol=1e-6)

@@ -66,7 +66,7 @@ def test_a_tiny_picture_is_no_obstacle(name: str):
 def test_skimage_wiener_is_its_formula_with_the_true_transfer_function(shape: tuple[int, int]):
     """Also for 9 x 16 pixels, whose half spectrum has the shape of the 9 x 9 PSF: no formula is confused by that."""
     p, _ = problem([camera()[:, : shape[0], : shape[1]]])
-    K = p.known_blur.otf(shape)
+    K = p.blur.otf(shape)
     fv, fh = torch.fft.fftfreq(shape[0]).double(), torch.fft.rfftfreq(shape[1]).double()
     laplacian = 4 - 2 * torch.cos(2 * torch.pi * fv)[:, None] - 2 * torch.cos(2 * torch.pi * fh)
     W = K.conj() / (K.abs() ** 2 + 30 * noise_variance(p) * laplacian**2)
@@ -109,7 +109,7 @@ def test_richardson_lucy_does_not_see_the_edge_of_circular_data():
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_the_pylops_operator_is_the_blur_and_its_adjoint(boundary: Boundary):
     p, _ = problem(scenes(1, channels=1), boundary=boundary)
-    A, blur = pylops_blur(p.known_blur), p.known_blur
+    A, blur = pylops_blur(p.blur), p.blur
     rng = np.random.default_rng(0)
     x, y = rng.standard_normal(A.shape[1]), rng.standard_normal(A.shape[0])
     Ax, Aty = np.asarray(A.matvec(x)), np.asarray(A.rmatvec(y))
@@ -140,7 +140,7 @@ def test_one_image_taken_out_of_a_batch_is_the_same_problem(boundary: Boundary):
     one = alone(p, 1)
     assert torch.equal(one.y, p.y[1:2])
     assert torch.equal(one.variance, p.variance[1:2])
-    assert one.known_blur.scene_shape == p.known_blur.scene_shape
+    assert one.blur.scene_shape == p.blur.scene_shape
     assert one.rng == (p.rng[1],)
     assert one.cost is p.cost
 

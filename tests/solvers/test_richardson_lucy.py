@@ -35,7 +35,7 @@ def test_the_poisson_likelihood_never_falls():
     b = sigma**2 / gain
 
     def likelihood(x: torch.Tensor) -> float:
-        mean = data.known_blur.A(x) + b
+        mean = data.blur.A(x) + b
         return float(((data.y + b).clamp(min=0) * mean.log() - mean).sum())
 
     history = [likelihood(RichardsonLucy(steps=n).solve(data)) for n in (1, 2, 3, 5, 8, 13, 21, 34)]
@@ -51,7 +51,7 @@ def test_it_needs_no_padding_where_the_scene_reaches_beyond_the_sensor():
 
 
 def _circular(data: Problem):
-    return type(data.known_blur)(data.psf, data.known_blur.shape, "circular")
+    return type(data.blur)(data.psf, data.blur.shape, "circular")
 
 
 def test_total_variation_holds_the_noise_back():

@@ -337,7 +337,7 @@ def test_dps_of_deepinv_misses_the_data_at_its_default_weight() -> None:
     def misfit(weight: float) -> float:
         given = problem([((scene.y + 1) / 2).numpy()[None]], scene.psf, 0.05)
         x = solve("deepinv_dps", given, steps=100, weight=weight)
-        return float((given.y - given.known_blur.A(x)).square().mean().sqrt() / 0.05)
+        return float((given.y - given.blur.A(x)).square().mean().sqrt() / 0.05)
 
     free, default, strong = misfit(0.0), misfit(1.0), misfit(300.0)
     assert default > 0.6 * free

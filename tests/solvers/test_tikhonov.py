@@ -16,7 +16,7 @@ Tikhonov: Any = load_plugin(find_plugin("solver", "tikhonov"))
 @pytest.mark.parametrize("size", [48, 63])
 def test_it_solves_its_normal_equations(size: int):
     data, _ = problem([camera(64)[:, :size, : size - 2]], gain=0.001)
-    x, blur = Tikhonov(mu=50.0).solve(data), data.known_blur
+    x, blur = Tikhonov(mu=50.0).solve(data), data.blur
     residual = blur.A_adjoint(blur.A(x) - data.y) + 50 * data.variance * difference_adjoint(differences(x))
     assert float(residual.abs().max()) < 1e-12
 

@@ -20,7 +20,7 @@ TVFista: Any = load_plugin(find_plugin("solver", "tv_fista"))
 
 
 def objective(x: Tensor, data: Problem, lam: float) -> Tensor:
-    fit = (data.known_blur.A(x) - data.y).square().sum((1, 2, 3)) / 2
+    fit = (data.blur.A(x) - data.y).square().sum((1, 2, 3)) / 2
     return fit + tv_weight(data, lam).flatten() * total_variation(x)
 
 
@@ -52,7 +52,7 @@ def test_the_default_number_of_steps_has_converged(boundary):
 
 def test_on_valid_data_the_unknown_boundary_beats_every_padding_by_a_decibel():
     data, truth = problem([camera(128)], shake(31), boundary="valid", dtype=torch.float32)
-    blur = data.known_blur
+    blur = data.blur
 
     def padded(mode: Padding, lam: float) -> float:
         sides = sides_for(blur.shape, (31, 31), mode)

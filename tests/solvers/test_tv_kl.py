@@ -19,9 +19,9 @@ TVKL: Any = load_plugin(find_plugin("solver", "tv_kl"))
 
 def objective(x: Tensor, data: Problem, lam: float) -> float:
     """-V log p of the shifted Poisson, up to a constant, + weight TV."""
-    gain, sigma = (float(level) for level in data.known_noise)
+    gain, sigma = (float(level) for level in data.noise)
     b = sigma**2 / gain
-    mean = data.known_blur.A(x) + b
+    mean = data.blur.A(x) + b
     misfit = (mean - (data.y + b).clamp(min=0) * mean.log()).sum() / gain
     return float(noise_variance(data) * misfit + tv_weight(data, lam) * total_variation(x))
 

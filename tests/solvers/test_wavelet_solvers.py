@@ -40,7 +40,7 @@ def primal_dual(
     g sees ``side`` x ``side`` pixels, of which A and D see those in the upper left that the image has.
     """
     tau, sigma = 1.0, 1 / 16  # 1 / tau - 8 sigma >= 1 / 2
-    (H, W), blur = p.known_blur.shape, p.known_blur
+    (H, W), blur = p.blur.shape, p.blur
     x = torch.zeros(1, 1, side, side, dtype=p.y.dtype)
     u = torch.zeros_like(differences(p.y))
     for _ in range(2000):
@@ -83,7 +83,7 @@ def test_haar_fista_without_spinning_reaches_a_stationary_point():
     """At the minimum the averages of the data term's gradient vanish and its details stay within the weight."""
     p, _ = problem([camera()[:, :16, :16]], psf=shake(5))
     x = solver("haar_fista", steps=800, cycle_spinning=False, lam=1.0).solve(p)
-    weight, blur = tv_weight(p, 1.0), p.known_blur
+    weight, blur = tv_weight(p, 1.0), p.blur
     slope, at = analyse(blur.A_adjoint(p.y - blur.A(x)), 3), analyse(x, 3)
     assert slope.coarse.abs().max() < 1e-3 * weight
     for g, d in zip(slope.details, at.details, strict=True):
@@ -125,7 +125,7 @@ def test_wiener_admm_tv_reaches_the_minimum_of_a_slow_reference():
     reference = primal_dual(p, lambda v: v, lambda u: u.clamp(-weight, weight), 20)
 
     def J(x: Tensor) -> float:
-        return float((p.known_blur.A(x) - p.y).square().sum() / 2 + (weight * differences(x).abs()).sum())
+        return float((p.blur.A(x) - p.y).square().sum() / 2 + (weight * differences(x).abs()).sum())
 
     assert J(x) == pytest.approx(J(reference), rel=1e-5)
 
@@ -133,7 +133,7 @@ def test_wiener_admm_tv_reaches_the_minimum_of_a_slow_reference():
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_autograd_takes_the_steps_of_the_closed_form_gradient(boundary: Boundary):
     p, _ = problem(scenes(2, 3, 24), boundary=boundary)
-    blur, lam = p.known_blur, tv_weight(p, 20.0)
+    blur, lam = p.blur, tv_weight(p, 20.0)
     a, b = blur.margin
     u = torch.nn.functional.pad(p.y, (b, b, a, a), mode="replicate")
     for _ in range(3):

@@ -36,9 +36,9 @@ def gaussian_problem(size: int, batch: int, scale: float = 1e-4) -> tuple[Proble
 
 
 def estimated_scale(data: Problem) -> Tensor:
-    shape = data.known_blur.shape
+    shape = data.blur.shape
     P = inverse_prior("spectrum", shape, data.y)
-    return prior_scale(torch.fft.rfft2(data.y), data.known_blur.otf(shape), P, data.variance, shape)
+    return prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape), P, data.variance, shape)
 
 
 def test_it_is_the_posterior_mean_of_the_dense_gaussian_model():
@@ -68,8 +68,8 @@ def test_the_scale_of_the_prior_is_recovered_from_blurred_noisy_data(scale: floa
 
 def test_the_scale_is_where_the_likelihood_is_stationary():
     data, _ = problem([camera()])
-    shape = data.known_blur.shape
-    P, K = inverse_prior("spectrum", shape, data.y), data.known_blur.otf(shape)
+    shape = data.blur.shape
+    P, K = inverse_prior("spectrum", shape, data.y), data.blur.otf(shape)
     W = (K.abs() ** 2 / P).where(P > 0, 0)
     periodogram = torch.fft.rfft2(data.y).abs() ** 2 / (shape[0] * shape[1])
     pairs = torch.full((shape[1] // 2 + 1,), 2.0)
@@ -85,9 +85,9 @@ def test_the_scale_is_where_the_likelihood_is_stationary():
 
 def test_the_laplacian_prior_is_that_of_scikit_image():
     data, _ = problem([camera()])
-    shape = data.known_blur.shape
+    shape = data.blur.shape
     P = inverse_prior("laplacian", shape, data.y)
-    s = prior_scale(torch.fft.rfft2(data.y), data.known_blur.otf(shape), P, data.variance, shape)
+    s = prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape), P, data.variance, shape)
     balance = float(data.variance / s)
     theirs = np.asarray(skimage_wiener(data.y[0, 0].numpy(), data.psf[0, 0].numpy(), balance, clip=False))
     ours = Wiener(prior="laplacian").solve(data)[0, 0]

@@ -105,7 +105,7 @@ def surround(problem: Problem, padding: Padding, *, wrap: bool = False) -> tuple
     ``padding`` is for measurements whose scene goes on outside ("valid"). Circular ones are left alone, or, for
     a method that is not periodic itself, continued periodically (``wrap``).
     """
-    y, blur = problem.y, problem.known_blur
+    y, blur = problem.y, problem.blur
     h, w = blur.psf.shape[-2:]
     if blur.boundary == "circular" and wrap:
         sides = (w, w, h, h)

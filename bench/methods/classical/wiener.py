@@ -20,7 +20,7 @@ def wiener(problem: Problem, prior: Prior = "spectrum", balance: float = 1.0, pa
         balance: multiplies the noise variance; 1 is the posterior mean under prior and noise level.
         padding: how a ``valid`` measurement is extended to a periodic one.
     """
-    blur, variance = problem.known_blur, noise_variance(problem)
+    blur, variance = problem.blur, noise_variance(problem)
     sides = sides_for(blur.shape, blur.margin, padding)
     y = pad(problem.y, sides, padding)
     grid = y.shape[-2], y.shape[-1]

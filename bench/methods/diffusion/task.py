@@ -40,7 +40,7 @@ class Task:
     """
 
     def __init__(self, problem: Problem, photons: Photons = "pixel"):
-        self.problem, self.prior, self.blur = problem, problem.known_prior, problem.known_blur
+        self.problem, self.prior, self.blur = problem, problem.prior, problem.blur
         self.y = 2 * self._folded(problem.y) - 1
         self.variance = 4 * self._variance(photons)
         psf = self.blur.psf.repeat_interleave(problem.y.shape[1], 0)
@@ -155,7 +155,7 @@ class Task:
         return H + -H % self.prior.stride, W + -W % self.prior.stride
 
     def _variance(self, photons: Photons) -> Tensor:
-        gain, sigma = (v.view(-1, 1, 1, 1) for v in self.problem.known_noise)
+        gain, sigma = (v.view(-1, 1, 1, 1) for v in self.problem.noise)
         if photons == "mean" or not bool((gain > 0).any()):
             variance = self.problem.variance.expand(-1, self.problem.y.shape[1], -1, -1)
         else:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from torch import Tensor
 
@@ -18,6 +17,6 @@ def on_torus(problem: Problem, padding: Padding) -> tuple[Problem, Callable[[Ten
     Circular problems stay as they are. What ``padding`` invents is taken for data: that is the price.
     """
     y, sides = surround(problem, padding)
-    blur = problem.known_blur
+    blur = problem.blur
     periodic = Blur(blur.psf, (y.shape[-2], y.shape[-1]), "circular", problem.cost)
-    return replace(problem, y=y, blur=periodic), lambda x: crop(x, sides)
+    return problem.replace(y=y, blur=periodic), lambda x: crop(x, sides)

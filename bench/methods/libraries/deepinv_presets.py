@@ -90,7 +90,7 @@ PRESETS = {
 
 def scene_physics(problem: Problem) -> LinearPhysics:
     """The exact operator of the measurement, scene to sensor."""
-    return BlurPhysics(problem.known_blur, problem.known_noise)
+    return BlurPhysics(problem.blur, problem.noise)
 
 
 def circular_physics(problem: Problem, y: Tensor) -> LinearPhysics:

@@ -8,7 +8,6 @@ object, so that no state or stopping test of the library reaches from one image 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple, cast
 
 import numpy as np
@@ -47,10 +46,9 @@ class Plane(NamedTuple):
 
 def alone(problem: Problem, i: int, dtype: torch.dtype | None = None) -> Problem:
     """Image ``i`` as a Problem of its own, a batch of one; calls are counted where the whole batch's are."""
-    blur, (gain, sigma) = problem.known_blur, problem.known_noise
+    blur, (gain, sigma) = problem.blur, problem.noise
     dtype, one = dtype or problem.y.dtype, slice(i, i + 1)
-    return replace(
-        problem,
+    return problem.replace(
         y=problem.y[one].to(dtype),
         blur=Blur(blur.psf[one].to(dtype), blur.shape, cast(Boundary, blur.boundary), problem.cost),
         noise=NoiseLevel(gain[one].to(dtype), sigma[one].to(dtype)),
@@ -88,12 +86,12 @@ def by_plane(problem: Problem, solve: Callable[[Plane], np.ndarray], y: Tensor |
 def _plane(one: Problem, channels: np.ndarray, c: int) -> Plane:
     sigma = float(noise_variance(one).sqrt())
     start = scene_start(one)[0, c].cpu().numpy()
-    return Plane(channels[c], one.psf[0, 0].cpu().numpy(), sigma, start, one.known_blur, one.rng[0])
+    return Plane(channels[c], one.psf[0, 0].cpu().numpy(), sigma, start, one.blur, one.rng[0])
 
 
 def scene_start(problem: Problem) -> Tensor:
     """A first guess of the scene (B, C, *scene_shape): y, its edges repeated. A^T y is dark in the margin."""
-    a, b = problem.known_blur.margin
+    a, b = problem.blur.margin
     return pad(problem.y, (b, b, a, a), "edge")
 
 

@@ -57,7 +57,7 @@ class Sampler:
         self.problem, self.model, self.plan = problem, model, plan
         y = 2 * apart(problem.y, model.channels) - 1
         if model.informed:
-            if problem.blur is None:
+            if not hasattr(problem, "blur"):
                 raise SettingError("these weights see the Wiener estimate, so PSF and noise: use conditional_wiener")
             y = torch.cat([y, 2 * apart(wiener(problem).clamp(0, 1), model.channels) - 1], 1)
         patch = plan.patch or model.size
