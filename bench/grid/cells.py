@@ -130,6 +130,7 @@ class Cell:
             "solver_settings": canonical(self.solver.settings),
             "weights_sha": self.parts.get("weights"),
             "family": flags.get("family", "variational"),
+            "same_as": estimator(flags.get("same_as"), self.solver.settings),
             "blind": bool(flags.get("blind", False)),
             "stochastic": bool(flags.get("stochastic", False)),
             "samples": self.samples,
@@ -153,6 +154,14 @@ class Cell:
             "dtype": self.protocol["dtype"],
             "threads": self.protocol["threads"],
         }
+
+
+def estimator(same_as: str | Mapping[str, Mapping[Any, str]] | None, settings: Mapping[str, Any]) -> str | None:
+    """The estimator that a solver's ``same_as`` names for these settings; None where rows share none."""
+    if isinstance(same_as, str):
+        return same_as or None
+    names = (by_value.get(settings.get(parameter)) for parameter, by_value in (same_as or {}).items())
+    return next((name for name in names if name), None)
 
 
 def error_id(error: Mapping[str, float]) -> str:

@@ -130,6 +130,8 @@ class Solver:
         denoises: removes noise alone: only for the operator ``identity``.
         needs_prior: gets ``problem.prior``, the trained denoiser that its setting ``weights`` names.
         reference: paper, with the equation where it helps.
+        same_as: name of the estimator that rows share which minimise one objective or compute one formula (their
+            weights tuned apart): statistics count such rows once. Where a setting decides: {parameter: {value: name}}.
         family: "reference", "filter", "variational", "library", "diffusion" or "network"; the report groups by it.
     """
 
@@ -138,6 +140,7 @@ class Solver:
     point: ClassVar[bool] = False
     denoises: ClassVar[bool] = False
     needs_prior: ClassVar[bool] = False
+    same_as: ClassVar[str | dict[str, dict[str | bool, str]]] = ""
     reference: ClassVar[str] = ""
     family: ClassVar[str] = "variational"
 

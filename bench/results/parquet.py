@@ -29,6 +29,7 @@ COLUMNS = {
     "solver_settings": "string",
     "weights_sha": "string",
     "family": "string",
+    "same_as": "string",
     "blind": "bool",
     "stochastic": "bool",
     "samples": "int32",
