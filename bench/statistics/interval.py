@@ -8,7 +8,7 @@ One estimate has a standard error, degrees of freedom and a skewness. Its 95 % i
   of T = (mean - θ) / se; δ is the skewness of the mean (that of the groups over √G).
 
 The hull covers 93 to 97 % where neither does alone: see docs/statistics.md for the table. Below ``MIN_GROUPS`` groups
-there is no interval; below ``FEW`` the table marks it.
+and ``MIN_KERNELS`` shared kernels there is no interval; below ``FEW`` groups the table marks it.
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from bench.statistics.clusters import Array, Influence
 LEVEL = 0.95
 #: groups below which no interval is given
 MIN_GROUPS = 3
+#: kernels below which none is given, where groups share them
+MIN_KERNELS = 3
 #: groups below which an interval is marked: skewed laws may defeat it
 FEW = 10
 
@@ -33,7 +35,7 @@ class Estimate:
 
     Attributes:
         mean: the estimate; NaN where there is no value.
-        se: its standard error; NaN below ``MIN_GROUPS`` groups or with one shared kernel.
+        se: its standard error; NaN below ``MIN_GROUPS`` groups or ``MIN_KERNELS`` shared kernels.
         df: degrees of freedom of Student's law (fractional in crossed designs).
         skew: δ, third cumulant of the mean over its variance to the power 3/2.
         groups: number of groups.
@@ -84,11 +86,11 @@ def estimate(parts: Influence, level: float = LEVEL) -> Estimate:
 
     One-way (own kernels): V = G/(G-1) Σ u_g² (in balanced data s²/G), ν = G - 1.
 
-    Crossed (groups share kernels): V = V_g + V_k - V_e, at least V_g and V_k, as in Cameron, Gelbach & Miller (J.
-    Bus. Econ. Stat. 29, 2011), with V_e the share of the mean square within pairs of group and kernel that both
-    counts contain. Their min(G, K) - 1 degrees of freedom cover up to 1.000; here each variance has its own, after
-    Banerjee (Sankhya A 23, 1961): half width² = t²_{G-1} V_g + t²_{K-1} V_k - z² V_e, and ν is the one whose quantile
-    gives it.
+    Crossed (groups share kernels): V = V_g + (V_k - V_e)_+, as Cameron, Gelbach & Miller (J. Bus. Econ. Stat. 29,
+    2011) where that is not below V_g; V_e is the share of the mean square within pairs of group and kernel that both
+    counts contain. Their min(G, K) - 1 degrees of freedom cover up to 1.000; here each part has its own, after
+    Banerjee (Sankhya A 23, 1961): half width² = t²_{G-1} V_g + t²_{K-1} (V_k - V_e)_+, and ν is the one whose
+    quantile gives it. The skewness is that of the groups: of a handful of kernels it would be noise.
     """
     groups = np.asarray(parts.groups)
     V_g, kappa = _moments(parts.group, groups)
@@ -97,16 +99,14 @@ def estimate(parts: Influence, level: float = LEVEL) -> Estimate:
         se = np.sqrt(np.where(enough, V_g, np.nan))
         return Estimate(parts.mean, se, _df(groups), _ratio(kappa, V_g), groups)
     K, H = parts.kernel.shape[-1], parts.both.shape[-1]
-    V_k, kappa_k = _moments(parts.kernel, np.asarray(K))
-    V_e = _within(_moments(parts.both, np.asarray(H))[0], V_g, V_k, groups, K)
-    V = np.maximum(V_g + V_k - V_e, np.maximum(V_g, V_k))
-    # V_e small against either: its degrees of freedom (G-1)(K-1) make Student's quantile nearly normal.
-    q_g, q_k, z = (t_quantile((1 + level) / 2, _df(n)) for n in (groups, np.asarray(K), np.asarray(10**9)))
-    square = np.maximum(q_g**2 * V_g + q_k**2 * V_k - z**2 * V_e, q_g**2 * V_g)
+    V_k, V_both = (_moments(u, np.asarray(n))[0] for u, n in ((parts.kernel, K), (parts.both, H)))
+    V_k = np.maximum(V_k - _within(V_both, V_g, V_k, groups, K), 0)
+    V = V_g + V_k
+    q_g, q_k = (t_quantile((1 + level) / 2, _df(n)) for n in (groups, np.asarray(K)))
     with np.errstate(invalid="ignore", divide="ignore"):
-        df = _df_of(np.where(V > 0, np.sqrt(square / V), z), level)
-    se = np.sqrt(np.where(enough & (K > 1), V, np.nan))
-    return Estimate(parts.mean, se, df, _ratio(kappa + kappa_k, V), groups)
+        df = np.where(V > 0, _df_of(np.sqrt((q_g**2 * V_g + q_k**2 * V_k) / V), level), _df(groups))
+    se = np.sqrt(np.where(enough & (K >= MIN_KERNELS), V, np.nan))
+    return Estimate(parts.mean, se, df, _ratio(kappa, V), groups)
 
 
 def _moments(u: Array, n: Array) -> tuple[Array, Array]:

@@ -9,10 +9,10 @@ from typing import Any
 import numpy as np
 
 from bench.statistics.clusters import Array, Design, influences
-from bench.statistics.interval import MIN_GROUPS, estimate
+from bench.statistics.interval import MIN_GROUPS, MIN_KERNELS, estimate
 from bench.statistics.multiplicity import benjamini_hochberg, holm
 from bench.statistics.power import detectable, groups_needed
-from bench.statistics.ranks import compare_with_best, pairwise, rank_ranges
+from bench.statistics.ranks import Rivals, compare_with_best, pairwise, rank_ranges
 from bench.statistics.within import within_half_widths
 
 #: adjusted p-values below it are called sure
@@ -82,7 +82,7 @@ class Leaderboard:
         order: indices of the rows, best first; rows without a value last. As given where rows are not ranked.
         groups, kernels, settings: numbers of them in the cells; kernels is None unless groups share kernels.
         compared: cells that every ranked row has: comparisons with the best and ranks rest on them.
-        note: "" or why there are no intervals: "one kernel", "2 groups".
+        note: "" or why there are no intervals: "one kernel", "2 kernels", "2 groups".
     """
 
     rows: tuple[Standing, ...]
@@ -199,10 +199,10 @@ def _comparisons(loss: Array, design: Design, ranked: Array, S: int, simultaneou
     if not loss.size:
         return columns
     parts = influences(loss, design)
-    pairs = pairwise(parts)
-    best, ranges = compare_with_best(parts, pairs), rank_ranges(parts, pairs, simultaneous=simultaneous)
+    rivals = Rivals(parts)
+    best, ranges = compare_with_best(rivals), rank_ranges(rivals, simultaneous=simultaneous)
     leader = int(np.argmin(parts.mean))
-    needed = groups_needed(pairs)[:, leader]
+    needed = groups_needed(rivals.pairs)[:, leader]
     for i, (s, within) in enumerate(zip(ranked.tolist(), within_half_widths(parts).tolist(), strict=True)):
         columns["within"][s] = within
         columns["ranks"][s] = ranges[i] if ranges else None
@@ -249,7 +249,7 @@ def _count(needed: float) -> int | None:
 
 
 def _note(design: Design) -> str:
-    if design.n_kernels == 1:
-        return "one kernel"
+    if design.n_kernels is not None and design.n_kernels < MIN_KERNELS:
+        return "one kernel" if design.n_kernels == 1 else f"{design.n_kernels} kernels"
     n = design.n_groups
     return f"{n} group{'s' if n != 1 else ''}" if n < MIN_GROUPS else ""

@@ -8,7 +8,7 @@ when its statistic, drawn towards 0 where the skewness says so (``Estimate.stati
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
@@ -20,6 +20,8 @@ RANK_GROUPS = 8
 #: share of independent scatter mixed into the correlations, divided by G - 1: with few groups estimated correlations
 #: are too large in magnitude, and the quantile of the maximum too small
 SHRINKAGE = 1.0
+#: of the simulated quantiles
+DRAWS = 800
 
 
 @dataclass(frozen=True)
@@ -47,79 +49,86 @@ def pairwise(parts: Influence) -> Estimate:
     )
 
 
-def compare_with_best(parts: Influence, pairs: Estimate, level: float = LEVEL, draws: int = 2000) -> Best | None:
-    """Hsu's comparisons of S rows' losses, each with the control's own critical value (Edwards & Hsu, JASA 78, 1983).
+@dataclass(frozen=True)
+class Rivals:
+    """S rows on the same cells, all against all, by a loss: less is better.
+
+    Attributes:
+        parts: of the losses, from ``influences``.
+        draws: of the simulated quantiles.
+    """
+
+    parts: Influence
+    draws: int = DRAWS
+
+    @cached_property
+    def pairs(self) -> Estimate:
+        """(S, S) differences loss_i - loss_j."""
+        return pairwise(self.parts)
+
+    @property
+    def judged(self) -> bool:
+        """Whether there are standard errors: groups enough, and more than one kernel where kernels are shared."""
+        off = ~np.eye(len(self.parts.mean), dtype=bool)
+        return bool(np.isfinite(self.pairs.se[off]).all()) and bool((self.pairs.groups >= MIN_GROUPS).all())
+
+    def critical_values(self, level: float, *, two_sided: bool, simultaneous: bool = False) -> Array:
+        """(S,) quantiles of each row's largest statistic over the others; over all pairs if ``simultaneous``."""
+        S = len(self.parts.mean)
+        largest = (np.abs(self._null) if two_sided else self._null).max(2)  # (draws, S)
+        if simultaneous:
+            largest[:] = largest.max(1, keepdims=True)
+        tests = (S * (S - 1) // 2 if simultaneous else S - 1) * (2 if two_sided else 1)
+        bound = float(t_quantile(1 - (1 - level) / tests, float(np.median(self.pairs.df))))
+        return np.minimum(np.quantile(largest, level, axis=0), bound)
+
+    @cached_property
+    def _null(self) -> Array:
+        return _simulated(self.parts, max(1, round(float(np.median(self.pairs.df)))), self.draws)
+
+
+def compare_with_best(rivals: Rivals, level: float = LEVEL) -> Best | None:
+    """Hsu's comparisons, each with the control's own critical value (Edwards & Hsu, J. Am. Stat. Assoc. 78, 1983).
 
     Row i may be the best unless some row j is better by a one-sided test whose level holds over all j together. None
     where there are no intervals.
     """
-    S = len(parts.mean)
-    if not _judged(pairs):
+    S = len(rivals.parts.mean)
+    if not rivals.judged:
         return None
     if S == 1:
         return Best(np.ones(1, bool), np.zeros(1), np.zeros(1))
-    c = critical_values(parts, pairs, level, draws, two_sided=False)
-    lower = _lower_end(pairs, c[:, None])  # of loss_i - loss_j, as the control i sees it
-    np.fill_diagonal(lower, -np.inf)
+    c = rivals.critical_values(level, two_sided=False)
+    lower = _lower_end(rivals.pairs, c[:, None])  # of loss_i - loss_j, as the control i sees it
+    upper = -lower.T  # of loss_i - loss_j, as the control j sees it
+    for ends in (lower, upper):
+        np.fill_diagonal(ends, -np.inf)
     surplus = lower.max(1)
     maybe = surplus <= 0
-    upper = -lower.T  # of loss_i - loss_j, as the control j sees it; -inf on the diagonal would be +inf here
-    np.fill_diagonal(upper, -np.inf)
     high = np.maximum(np.where(maybe[None, :], upper, -np.inf).max(1), 0.0)
     return Best(maybe, np.minimum(surplus, 0.0), high)
 
 
-def rank_ranges(
-    parts: Influence, pairs: Estimate, level: float = LEVEL, draws: int = 2000, simultaneous: bool = False
-) -> list[tuple[int, int]] | None:
-    """For each row the ranks, best to worst, that the data do not rule out (losses: less is better).
+def rank_ranges(rivals: Rivals, level: float = LEVEL, *, simultaneous: bool = False) -> list[tuple[int, int]] | None:
+    """For each row the ranks, best to worst, that the data do not rule out.
 
     The best rank is 1 + the number of rows surely better, the worst S - the number surely worse (Mogstad, Romano,
     Shaikh & Wilhelm, Rev. Econ. Stud. 91, 2024). None below ``RANK_GROUPS`` groups.
 
     Args:
-        parts, pairs: of the S rows, from ``influences`` and ``pairwise``.
+        rivals: the rows.
         level: chance that a row's range holds its true rank; of all ranges together when ``simultaneous``.
-        draws: of the simulated quantile.
         simultaneous: all ranges hold together, instead of each by itself.
     """
-    S = len(parts.mean)
-    if S == 0 or not _judged(pairs) or int(pairs.groups.min()) < RANK_GROUPS:
+    S, pairs = len(rivals.parts.mean), rivals.pairs
+    if S == 0 or not rivals.judged or int(pairs.groups.min()) < RANK_GROUPS:
         return None
-    c = critical_values(parts, pairs, level, draws, two_sided=True, simultaneous=simultaneous)[:, None]
+    if S == 1:
+        return [(1, 1)]
+    c = rivals.critical_values(level, two_sided=True, simultaneous=simultaneous)[:, None]
     statistic = pairs.statistic()
-    better, worse = (statistic < -c) & (pairs.mean < 0), (statistic > c) & (pairs.mean > 0)
+    better, worse = statistic < -c, statistic > c
     return [(1 + int(worse[i].sum()), S - int(better[i].sum())) for i in range(S)]
-
-
-def critical_values(
-    parts: Influence,
-    pairs: Estimate,
-    level: float,
-    draws: int = 2000,
-    *,
-    two_sided: bool,
-    simultaneous: bool = False,
-) -> Array:
-    """(S,) quantiles of the largest statistic over the other rows, for each row; over all pairs if simultaneous."""
-    S = len(parts.mean)
-    df = float(np.median(pairs.df))
-    noise, scale = _row_noise(parts, draws)
-    largest = np.empty((S, draws), np.float32)
-    for i in range(S):
-        T = (noise[i] - np.delete(noise, i, 0)) / np.delete(scale[i], i)[:, None]
-        largest[i] = (np.abs(T) if two_sided else T).max(0)
-    if simultaneous:
-        largest[:] = largest.max(0)
-    tests = (S * (S - 1) // 2 if simultaneous else S - 1) * (2 if two_sided else 1)
-    bound = float(t_quantile(1 - (1 - level) / tests, df))
-    return np.minimum(np.quantile(largest / _chi(draws, df), level, axis=1), bound)
-
-
-def _judged(pairs: Estimate) -> bool:
-    """Whether there are standard errors: groups enough, and more than one kernel where kernels are shared."""
-    off = ~np.eye(len(pairs.mean), dtype=bool)
-    return bool(np.isfinite(pairs.se[off]).all()) and bool((pairs.groups >= MIN_GROUPS).all())
 
 
 def _lower_end(pairs: Estimate, c: Array) -> Array:
@@ -127,30 +136,30 @@ def _lower_end(pairs: Estimate, c: Array) -> Array:
         return pairs.mean - np.maximum(c, inverse_hall(c, pairs.skew)) * pairs.se
 
 
-def _row_noise(parts: Influence, draws: int) -> tuple[Array, Array]:
-    """(S, draws) normal errors of the rows' means with the correlations of the influences, and (S, S) the standard
-    deviations of their differences.
+def _simulated(parts: Influence, df: int, draws: int) -> Array:
+    """(draws, S, S) t statistics of all pairs of rows without true differences, 0 on the diagonal.
+
+    Means are normal with the covariance of the influences, and each difference is divided by a standard error of its
+    own, from a Wishart draw with ``df`` degrees of freedom: with one common chi-squared the largest of many
+    statistics would be too small (30 rows, 8 groups: simultaneous ranges held in 64 % of tables instead of 95 %).
     """
     u = parts.group if parts.kernel is None else np.concatenate([parts.group, parts.kernel], 1)
     u = u - u.mean(0)  # what all rows share cancels in differences
     own = np.sqrt(SHRINKAGE / (parts.group.shape[1] - 1) * (u**2).sum(1))
-    shared, apart = _normal(draws, u.shape[1], len(u))
-    noise = u.astype(np.float32) @ shared + own[:, None].astype(np.float32) * apart
-    square = (u**2).sum(1)
-    variance = square[:, None] + square[None, :] - 2 * u @ u.T + own[:, None] ** 2 + own[None, :] ** 2
-    # Rows that are the same to the last bit differ by 0 and have scale 0: their statistic is 0.
-    return noise, np.sqrt(np.where(variance > 1e-20 * max(float(square.max()), 1e-300), variance, np.inf))
+    root = np.concatenate([u, np.diag(own)], 1)
+    size = float(np.abs(root).max())
+    root = (root / size if size > 0 else root).astype(np.float32)
+    # One normal sample of df + 1: its first column stands for the mean, the others for the scatter.
+    x = (root @ _normal(root.shape[1], draws * (df + 1))).reshape(len(root), draws, df + 1).transpose(1, 0, 2)
+    mean, rest = x[:, :, 0], x[:, :, 1:]
+    W = rest @ rest.transpose(0, 2, 1)
+    d = np.einsum("rii->ri", W)
+    variance = (d[:, :, None] + d[:, None, :] - 2 * W) / df
+    # Rows that are the same to the last bit differ by 0, whatever is left of their variance by rounding.
+    apart = np.square(root[:, None] - root[None]).sum(2) > 1e-12
+    return np.where(apart, (mean[:, :, None] - mean[:, None, :]) / np.sqrt(np.where(apart, variance, 1)), 0)
 
 
 @lru_cache(maxsize=8)
-def _normal(draws: int, clusters: int, rows: int) -> tuple[Array, Array]:
-    rng = np.random.default_rng(0)
-    return (
-        rng.standard_normal((clusters, draws), np.float32),
-        rng.standard_normal((rows, draws), np.float32),
-    )
-
-
-@lru_cache(maxsize=8)
-def _chi(draws: int, df: float) -> Array:
-    return np.sqrt(np.random.default_rng(1).chisquare(df, draws) / df).astype(np.float32)
+def _normal(rows: int, columns: int) -> Array:
+    return np.random.default_rng(0).standard_normal((rows, columns), np.float32)
