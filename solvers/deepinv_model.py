@@ -21,9 +21,7 @@ class DeepinvModel(Solver):
     """deepinv: a preset (wiener, pdcp_tv, admm_tv, fista_haar) or any model(y, physics) by import path."""
 
     family: ClassVar[str] = "library"
-    same_as: ClassVar[dict[str, dict[str | bool, str]]] = {
-        "model": {"pdcp_tv": "tv", "admm_tv": "tv", "fista_haar": "haar"}
-    }
+    same_as: ClassVar = {"model": {"pdcp_tv": "tv", "admm_tv": "tv", "fista_haar": "haar"}}
     reference: ClassVar[str] = (
         "Tachella et al., DeepInverse: A Python package for solving imaging inverse problems, 2025"
     )

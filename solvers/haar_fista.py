@@ -16,7 +16,7 @@ class HaarFista(Solver):
     """L1 of Haar wavelet details by FISTA, with cycle spinning unless switched off; averages are left free."""
 
     family: ClassVar[str] = "variational"
-    same_as: ClassVar[dict[str, dict[str | bool, str]]] = {"cycle_spinning": {False: "haar"}}
+    same_as: ClassVar = {"cycle_spinning": {False: "haar"}}
     reference: ClassVar[str] = (
         "Beck & Teboulle, SIAM J. Imaging Sci. 2(1), 2009, sec. 4-5; cycle spinning: Coifman & Donoho 1995"
     )

@@ -18,7 +18,7 @@ class PyproximalTv(Solver):
     """pyproximal: PrimalDual with isotropic TV, the data term's prox by a few warm-started LSQR iterations."""
 
     family: ClassVar[str] = "library"
-    same_as: ClassVar[str] = "tv"
+    same_as: ClassVar = "tv"
     reference: ClassVar[str] = "Chambolle & Pock, J. Math. Imaging Vis. 40, 2011, algorithm 1; PyProximal"
 
     lam: float = tunable(0.65, low=0.08, high=5.0, n=9)  #: weight of TV over sigma^(3/2), as in tv

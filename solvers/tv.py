@@ -25,7 +25,7 @@ class TV(Solver):
     #: iterations; by default 100, or 10 on circular data, where they suffice
     steps: int | None = None
 
-    same_as: ClassVar[str] = "tv"
+    same_as: ClassVar = "tv"
     reference: ClassVar[str] = "Almeida & Figueiredo 2013, IEEE TIP 22(8); Wang, Yang, Yin & Zhang 2008 (circular)"
 
     def __post_init__(self) -> None:

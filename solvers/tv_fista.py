@@ -24,7 +24,7 @@ class TVFista(Solver):
     #: keep pixels in [0, 1]
     bounds: bool = False
 
-    same_as: ClassVar[dict[str, dict[str | bool, str]]] = {"bounds": {False: "tv"}}
+    same_as: ClassVar = {"bounds": {False: "tv"}}
     reference: ClassVar[str] = "Beck & Teboulle 2009, IEEE TIP 18(11), FISTA and FGP"
 
     def __post_init__(self) -> None:

@@ -130,8 +130,8 @@ class Solver:
         denoises: removes noise alone: only for the operator ``identity``.
         needs_prior: gets ``problem.prior``, the trained denoiser that its setting ``weights`` names.
         reference: paper, with the equation where it helps.
-        same_as: name of the estimator that rows share which minimise one objective or compute one formula (their
-            weights tuned apart): statistics count such rows once. Where a setting decides: {parameter: {value: name}}.
+        same_as: name of the estimator that several solvers implement, so that statistics count their rows once:
+            one objective or one formula, weights apart. Where a parameter decides: {parameter: {value: name}}.
         family: "reference", "filter", "variational", "library", "diffusion" or "network"; the report groups by it.
     """
 

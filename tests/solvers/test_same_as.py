@@ -31,7 +31,7 @@ def named(solver: str, settings: dict[str, Any]) -> str | None:
 
 
 @pytest.mark.parametrize("rows", [TV, HAAR], ids=["tv", "haar"])
-def test_rows_that_name_one_estimator_differ_little_beside_their_error(
+def test_rows_that_name_one_estimator_differ_less_than_they_err(
     rows: list[tuple[str, dict[str, Any]]],
 ) -> None:
     assert len({named(*row) for row in rows}) == 1
