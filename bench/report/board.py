@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -11,6 +12,11 @@ import numpy as np
 
 from bench.metrics.evaluate import METRICS, Metric
 from bench.report.load import CellId, Row, cell_id
+
+#: what a metric of several samples is ranked by, the first that the results have: see ``Board.values``
+OF_MEAN = ("{}_extrapolated", "{}_mean")
+#: suffix of the derived metric that shows one sample beside the mean
+SAMPLE = "_sample"
 
 
 @dataclass(frozen=True)
@@ -21,7 +27,7 @@ class Board:
         solvers: labels, in the order of the grid.
         cells: what was measured, in the order of the grid.
         rows: rows[s][i] is the result of solver s on cell i, or None where it was not run.
-        metrics: names without ``m_``.
+        metrics: names without ``m_``; of several samples see ``values``.
     """
 
     solvers: list[str]
@@ -36,14 +42,31 @@ class Board:
         solvers = {r["solver"]: i for i, r in reversed(list(enumerate(rows)))}
         order = sorted(solvers, key=lambda s: solvers[s])
         cells = list(dict.fromkeys(cell_id(r) for r in rows))
-        found = {(r["solver"], cell_id(r)): r for r in rows}
+        by_place = {(r["solver"], cell_id(r)): r for r in rows}
         names = list(metrics) if metrics else _metric_names(rows)
-        return cls(order, cells, [[found.get((s, c)) for c in cells] for s in order], names)
+        return cls(order, cells, [[by_place.get((s, c)) for c in cells] for s in order], names)
 
     @cached_property
     def images(self) -> np.ndarray:
-        """(n,) the cluster of each cell: its picture."""
+        """(n,) the picture of each cell, with its dataset."""
         return np.array([f"{c.dataset}/{c.image}" for c in self.cells])
+
+    @cached_property
+    def groups(self) -> np.ndarray:
+        """(n,) what is independent: the photograph (patient, sequence) that a picture was cut from, else itself."""
+        own = [r.get("group") for r in self._about]
+        return np.array([f"{c.dataset}/{g or c.image}" for c, g in zip(self.cells, own, strict=True)])
+
+    @cached_property
+    def kernels(self) -> list[Any]:
+        """(n,) name of the kernel that was drawn for a cell; None where it is part of the setting or the group's own.
+
+        The exposures of one camera path share a kernel.
+        """
+        drawn = ["trajectories" in (r.get("blur_settings") or "") for r in self._about]
+        paths = [f"{c.dataset} {c.psf_index} {_shape(r)}" for c, r in zip(self.cells, self._about, strict=True)]
+        named = [r.get("kernel") for r in self._about]
+        return [k or (p if d else None) for k, p, d in zip(named, paths, drawn, strict=True)]
 
     @cached_property
     def settings(self) -> np.ndarray:
@@ -62,15 +85,37 @@ class Board:
         """(S, n) booleans: was not run at all."""
         return np.array([[r is None for r in row] for row in self.rows]).reshape(self._shape)
 
+    @cached_property
+    def sampled(self) -> np.ndarray:
+        """(S,) booleans: solvers that drew several samples per measurement."""
+        return np.array([any(((r or {}).get("samples") or 1) > 1 for r in row) for row in self.rows])
+
+    def about(self, name: str) -> list[Any]:
+        """(n,) what the rows of each cell say in a column that belongs to the measurement, not to the solver."""
+        return [r.get(name) for r in self._about]
+
     def column(self, name: str) -> np.ndarray:
         """(S, n) floats of a column; NaN where there is none."""
         values = [[_number(r.get(name)) if r is not None else np.nan for r in row] for row in self.rows]
         return np.array(values, float).reshape(self._shape)
 
     def values(self, metric: str) -> np.ndarray:
-        """(S, n) values of a metric; a failed cell is worth the blurred input where that is known, else NaN."""
-        values = np.where(self.failed, np.nan, self.column(f"m_{metric}"))
-        return np.where(self.failed, self.inputs(metric), values)
+        """(S, n) values of a metric; a failed cell is worth the blurred input where that is known, else NaN.
+
+        A solver that drew several samples stands by their mean, extrapolated to infinitely many where the results
+        hold that: a point estimate has one error, a sample has that of the mean and its own spread besides. What one
+        sample is worth has a metric of its own, ``psnr_sample``, NaN for everybody else.
+        """
+        if metric.endswith(SAMPLE):
+            own = self.column(f"m_{metric.removesuffix(SAMPLE)}")
+            return np.where(self.sampled[:, None] & ~self.failed, own, np.nan)
+        own = self.column(f"m_{metric}")
+        for form in OF_MEAN if self.sampled.any() else ():
+            mean = self.column(f"m_{form.format(metric)}")
+            if not np.isnan(mean[self.sampled]).all():
+                own = np.where(self.sampled[:, None] & ~np.isnan(mean), mean, own)
+                break
+        return np.where(self.failed, self.inputs(metric), own)
 
     def inputs(self, metric: str) -> np.ndarray:
         """(n,) values of a metric on the blurred input; NaN where no row says."""
@@ -79,6 +124,17 @@ class Board:
             return np.full(len(self.cells), np.nan)
         first = np.argmax(~np.isnan(given), axis=0)
         return given[first, np.arange(len(self.cells))]
+
+    def select(self, cells: np.ndarray) -> Board:
+        """The same solvers on a subset of the cells, (n,) booleans."""
+        index = np.flatnonzero(cells)
+        rows = [[row[i] for i in index] for row in self.rows]
+        return Board(self.solvers, [self.cells[i] for i in index], rows, self.metrics)
+
+    @cached_property
+    def _about(self) -> list[Row]:
+        """(n,) some row of each cell."""
+        return [next(r for row in self.rows if (r := row[i]) is not None) for i in range(len(self.cells))]
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -91,6 +147,9 @@ def describe(name: str) -> Metric:
     def unknown(*_: Any) -> None:
         return None
 
+    if (base := METRICS.get(name.removesuffix(SAMPLE))) and name.endswith(SAMPLE):
+        protocol = f"Of one sample, the mean over the samples that were drawn. {base.protocol}"
+        return replace(base, name=name, label=f"{base.label}, one sample", protocol=protocol)
     return METRICS.get(name) or Metric(name, name, "one", 3, "", "Not known to this version.", unknown)
 
 
@@ -101,10 +160,20 @@ def target(name: str) -> float | None:
 
 
 def _metric_names(rows: Sequence[Row]) -> list[str]:
+    """Names of the columns with values; what is of the samples' mean goes into its metric, see ``Board.values``."""
     columns = dict.fromkeys(key for r in rows for key in r if key.startswith("m_"))
     used = [c[2:] for c in columns if any(r.get(c) is not None for r in rows)]
+    means = {form.format(name): name for name in used for form in OF_MEAN}
+    plain = [n for n in used if n not in means]
     known = list(METRICS)
-    return sorted(used, key=lambda name: known.index(name) if name in known else len(known))
+    plain.sort(key=lambda name: known.index(name) if name in known else len(known))
+    drawn = any((r.get("samples") or 1) > 1 for r in rows)
+    return plain + [f"{n}{SAMPLE}" for n in plain if drawn and n in means.values() and f"{n}_mean" in used]
+
+
+def _shape(row: Row) -> str:
+    """The blur whatever its exposure."""
+    return re.sub(r"\s*\bT=[\d.e+-]+", "", row.get("blur") or "")
 
 
 def _number(value: Any) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +19,13 @@ from bench.report.payload import payload
 from bench.report.pictures import Chunk, chunks, write_chunks
 from bench.report.studies.section import Section, section
 from bench.report.tables import leaderboard, pick_baseline
+from bench.statistics.leaderboard import Standing
 
 HERE = Path(__file__).parent
 
 #: static/js/*.js in the order in which the page reads them
 SCRIPTS = (
-    "elements", "data", "state", "stats", "board", "table", "pareto", "heat", "export", "filters",
+    "elements", "data", "state", "board", "table", "pareto", "heat", "export", "filters",
     "pictures", "maps", "zoom", "viewer", "compare", "main",
 )  # fmt: skip
 
@@ -91,7 +93,7 @@ def _render(c: Content) -> str:
 
     test = [r for r in c.results.rows if r["phase"] == "test"]
     numbers = payload(c.board, c.results.certificates, c.baseline)
-    numbers["pictures"] = [{"cell": chunk.cell, "chunk": chunk.name} for chunk in c.chunks]
+    numbers["pictures"] = [_place(c.board, chunk) for chunk in c.chunks]
     return _environment().get_template("index.html.j2").render(
         title=" + ".join(dict.fromkeys(f["name"] for f in c.results.facts)),
         css=Markup((HERE / "static" / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
@@ -125,10 +127,23 @@ def _render(c: Content) -> str:
     )  # fmt: skip
 
 
+def _place(board: Board, chunk: Chunk) -> dict[str, Any]:
+    """Which measurement a chunk shows."""
+    cell = board.cells[chunk.cell]
+    setting = list(dict.fromkeys(board.settings.tolist())).index(cell.setting)
+    about = {"dataset": cell.dataset, "image": cell.image, "psf": cell.psf_index, "rep": cell.rep}
+    return {"chunk": chunk.name, "setting": setting, **about}
+
+
 def script() -> str:
-    """The page's script: its parts one after the other, in a scope of their own."""
+    """The page's script: its modules one after the other, in one scope of their own.
+
+    A page from ``file://`` may not import modules. Every exported name is unique, so that without ``import`` and
+    ``export`` the modules are the same program; the linter sees the modules.
+    """
     parts = [(HERE / "static" / "js" / f"{name}.js").read_text(encoding="utf-8") for name in SCRIPTS]
-    return '"use strict";\n(() => {\n' + "\n".join(parts) + "})();\n"
+    joined = re.sub(r"^import\b[^;]*;\n|^export (?=\w)", "", "\n".join(parts), flags=re.MULTILINE)
+    return '"use strict";\n(() => {\n' + joined + "})();\n"
 
 
 def _environment() -> Any:
@@ -146,18 +161,26 @@ def _environment() -> Any:
     return env
 
 
+#: columns of leaderboard.csv for each metric; ``difference`` is paired with the baseline, p adjusted by Holm
+CSV = (
+    "mean", "low_95", "high_95", "groups", "maybe_best", "rank_best", "rank_worst",
+    "difference", "difference_low_95", "difference_high_95", "p_holm",
+)  # fmt: skip
+
+
 def _write_csv(path: Path, entries: list[dict[str, Any]], metrics: Sequence[str]) -> None:
-    parts = ("mean", "half_width_95", "rank_best", "rank_worst", "difference", "difference_half_width_95", "p_holm")
     costs = ("cells", "failed", "absent", "seconds", "calls", "evaluations")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(["solver", "family", "tuning", *(f"{m}_{p}" for m in metrics for p in parts), *costs])
+        names = [f"{m}_{part}" for m in metrics for part in CSV]
+        writer.writerow(["solver", "family", "tuning", "weights", *names, *costs])
         for e in entries:
             scores = [value for m in metrics for value in _csv_score(e["scores"][m])]
-            writer.writerow([e["solver"], e["family"], e["tuning"], *scores, *(e[c] for c in costs)])
+            writer.writerow([e["solver"], e["family"], e["tuning"], e["weights"], *scores, *(e[c] for c in costs)])
 
 
-def _csv_score(score: dict[str, Any]) -> list[Any]:
-    low, high = score["rank"] or ("", "")
-    delta = score["delta"] or {"mean": "", "half": "", "p": ""}
-    return [score["mean"], score["half"], low, high, delta["mean"], delta["half"], delta["p"]]
+def _csv_score(score: Standing) -> list[Any]:
+    delta = score.delta
+    known = "" if score.maybe_best is None else int(score.maybe_best)
+    differences = ("",) * 4 if delta is None else (delta.mean, delta.low, delta.high, delta.adjusted)
+    return [score.mean, score.low, score.high, score.groups, known, *(score.ranks or ("", "")), *differences]

@@ -1,4 +1,4 @@
-"""The numbers of a page, compact: every table and live plot is computed from them when a filter changes."""
+"""The numbers of a page, compact: what Python computed for every state of the filters; the script only shows them."""
 
 from __future__ import annotations
 
@@ -10,47 +10,41 @@ import numpy as np
 
 from bench.report import certificates as certified
 from bench.report.board import Board, describe, target
-from bench.report.load import Row
-from bench.report.tables import SIGNIFICANT, entry_facts
+from bench.report.states import Axis, States, axes, states, texts
+from bench.report.tables import by_setting, costs, entry_facts, pairs, standings
+from bench.statistics.leaderboard import SIGNIFICANT, Leaderboard
 
 #: hex digits of a cell's key that the page carries; ``bench show`` takes any unambiguous beginning
 KEY_DIGITS = 12
-COSTS = {
-    "seconds": ("seconds",),
-    "calls": ("n_A", "n_At"),
-    "evaluations": ("nfe_forward", "nfe_backward"),
-    "samples": ("samples",),
-}
+COSTS = ("seconds", "calls", "evaluations", "samples")
+#: differences of pairs that a page carries at most: beyond them, filtered tables have the report's baseline alone
+PAIRS = 20_000
 
 
 def payload(board: Board, certificates: Sequence[dict[str, Any]], baseline: str | None) -> dict[str, Any]:
-    """Solvers, settings, cells and one packed vector per solver and column; see ``packed``."""
-    cells, settings = board.cells, _settings(board)
-    images = np.unique(board.images).tolist()  # sorted, as statistics.paired sorts its clusters: the resamples agree
-    number = {s["id"]: i for i, s in enumerate(settings)}
+    """Solvers, settings, axes, and one table for each state that a reader can choose; vectors are ``packed``."""
+    chosen = axes(board)
+    tables = states(board, chosen)
+    ranked = [m for m in board.metrics if target(m) is None]
+    S = len(board.solvers)
+    every_pair = len(tables.cells) * len(ranked) * S * (S - 1) // 2 <= PAIRS
     return {
         "significant": SIGNIFICANT,
         "metrics": [_metric(name) for name in board.metrics],
-        "solvers": [_solver(board, s, certificates) for s in range(len(board.solvers))],
-        "settings": settings,
-        "images": images,
-        "cells": {
-            "setting": [number[c.setting] for c in cells],
-            "image": [images.index(i) for i in board.images.tolist()],
-            "psf": [c.psf_index for c in cells],
-            "rep": [c.rep for c in cells],
-        },
-        "values": {m: _vectors(board.column(f"m_{m}")) for m in board.metrics},
-        "inputs": {m: packed(board.inputs(m)) for m in board.metrics},
-        "costs": {name: _vectors(_sums(board, columns)) for name, columns in COSTS.items()},
-        "status": [_status(rows) for rows in board.rows],
-        "keys": ["".join(_key(r) for r in rows) for rows in board.rows],
+        "solvers": [_solver(board, s, certificates) for s in range(S)],
+        "settings": _settings(board, chosen),
+        "axes": [a._asdict() for a in chosen],
+        "states": tables.number,
+        "together": tables.together,
+        "tables": _tables(board, tables, baseline, every_pair),
+        "maps": [_map(board, cells) for cells in _datasets(board, chosen)],
         "baseline": board.solvers.index(baseline) if baseline else None,
     }
 
 
 def packed(vector: np.ndarray) -> Any:
     """None if nothing is known, a number if all are the same, else base64 of little-endian float32."""
+    vector = np.asarray(vector, float).ravel()
     if np.isnan(vector).all():
         return None
     if np.isfinite(vector).all() and np.ptp(vector) == 0:
@@ -58,8 +52,77 @@ def packed(vector: np.ndarray) -> Any:
     return base64.b64encode(vector.astype("<f4").tobytes()).decode()
 
 
-def _vectors(matrix: np.ndarray) -> list[Any]:
-    return [packed(row) for row in matrix]
+def _tables(board: Board, tables: States, baseline: str | None, every_pair: bool) -> list[dict[str, Any]]:
+    return [
+        _table(board.select(cells), baseline, pairwise=every_pair or k == 0) for k, cells in enumerate(tables.cells)
+    ]
+
+
+def _table(board: Board, baseline: str | None, *, pairwise: bool) -> dict[str, Any]:
+    """What a leaderboard shows: cells, costs, and the standings in every metric."""
+    own = [costs(board, s) for s in range(len(board.solvers))]
+    return {
+        "cells": len(board.cells),
+        "images": len(set(board.images.tolist())),
+        "failed": [c["failed"] for c in own],
+        "absent": [c["absent"] for c in own],
+        **{name: packed(np.array([c[name] for c in own])) for name in COSTS},
+        "scores": {
+            m: _scores(standings(board, m, baseline), _pairs(board, m) if pairwise else None) for m in board.metrics
+        },
+    }
+
+
+def _scores(table: Leaderboard, pairwise: dict[str, Any] | None) -> dict[str, Any]:
+    """The standings of one metric, a vector for each of their fields."""
+    rows, deltas = table.rows, [r.delta for r in table.rows]
+    out: dict[str, Any] = {
+        **{name: packed(np.array([getattr(r, name) for r in rows])) for name in ("mean", "low", "high")},
+        "groups": table.groups,
+        "kernels": table.kernels,
+        "note": table.note,
+        "few": "".join("1" if r.few else "0" for r in rows),
+        "best": "".join("-" if r.maybe_best is None else "1" if r.maybe_best else "0" for r in rows),
+        "needed": [r.needed for r in rows],
+        "ranks": [r.ranks for r in rows] if any(r.ranks for r in rows) else None,
+        "delta": None,
+        "pairs": pairwise,
+    }
+    if any(deltas):
+        parts = ("mean", "low", "high", "adjusted")
+        out["delta"] = {p: packed(np.array([getattr(d, p) if d else np.nan for d in deltas])) for p in parts}
+        out["delta"]["verdict"] = "".join(
+            "-" if d is None else {None: "o", True: "+", False: "x"}[d.better] for d in deltas
+        )
+    return out
+
+
+def _pairs(board: Board, metric: str) -> dict[str, Any] | None:
+    """Differences of row i less row j for i < j, row by row, with Benjamini and Hochberg's adjusted p-values."""
+    if target(metric) is not None or len(board.solvers) < 2:
+        return None
+    every, upper = pairs(board, metric), np.triu_indices(len(board.solvers), 1)
+    return {part: packed(getattr(every, part)[upper]) for part in ("mean", "low", "high", "adjusted")}
+
+
+def _datasets(board: Board, chosen: Sequence[Axis]) -> list[np.ndarray]:
+    """(n,) booleans: all cells, then those of each dataset where that is an axis; a setting may have several."""
+    everything = np.ones(len(board.cells), bool)
+    return [everything, *(texts(board, a.name) == v for a in chosen if a.name == "dataset" for v in a.values)]
+
+
+def _map(board: Board, cells: np.ndarray) -> dict[str, Any]:
+    """Solver × setting: cells, failures, and in each metric means, intervals and gaps."""
+    order = dict.fromkeys(board.settings.tolist())
+    here = [cells & (board.settings == s) for s in order]
+    maps = {m: by_setting(board, m, here) for m in board.metrics}
+    parts = ("mean", "low", "high", "gap")
+    return {
+        "n": [int(h.sum()) for h in here],
+        "failed": [_counts(board.failed[:, h]) for h in here],
+        "absent": [_counts(board.absent[:, h]) for h in here],
+        "metrics": {m: {**{p: packed(getattr(x, p)) for p in parts}, "scale": x.scale} for m, x in maps.items()},
+    }
 
 
 def _metric(name: str) -> dict[str, Any]:
@@ -74,27 +137,16 @@ def _solver(board: Board, s: int, certificates: Sequence[dict[str, Any]]) -> dic
     return {**facts, "certificate": certified.of_solver(certificates, *names)}
 
 
-def _settings(board: Board) -> list[dict[str, Any]]:
-    rows: dict[str, Row] = {}
-    for row in (r for line in board.rows for r in line if r is not None):
-        rows.setdefault(row["setting"], row)
-    order = dict.fromkeys(board.settings.tolist())
-    return [{"id": s, **{k: rows[s].get(k) for k in ("blur", "noise", "T", "boundary")}} for s in order]
+def _settings(board: Board, chosen: Sequence[Axis]) -> list[dict[str, Any]]:
+    """Each setting: its name, blur, noise and exposure, and the values that it has on the axes."""
+    own = {a.name: texts(board, a.name) for a in chosen}
+    out = []
+    for s, i in {s: i for i, s in reversed(list(enumerate(board.settings.tolist())))}.items():
+        about = {name: board.about(name)[i] for name in ("blur", "noise", "T")}
+        out.append((i, {"id": s, **about, "on": {name: str(v[i]) for name, v in own.items() if name != "dataset"}}))
+    return [entry for _, entry in sorted(out, key=lambda x: x[0])]
 
 
-def _sums(board: Board, columns: Sequence[str]) -> np.ndarray:
-    parts = np.stack([board.column(c) for c in columns])
-    known = ~np.isnan(parts)
-    total = np.where(known.any(0), np.where(known, parts, 0).sum(0), np.nan)
-    return np.where(board.failed, np.nan, total)
-
-
-def _status(rows: Sequence[Row | None]) -> str:
-    """One letter per cell: o(k), f(ailed), a(bsent); "" when all are ok."""
-    letters = "".join("a" if r is None else "o" if r["status"] == "ok" else "f" for r in rows)
-    return letters if set(letters) != {"o"} else ""
-
-
-def _key(row: Row | None) -> str:
-    key = str(row["cell_key"]) if row is not None else ""
-    return key[:KEY_DIGITS].ljust(KEY_DIGITS)
+def _counts(cells: np.ndarray) -> list[int] | int:
+    """Per solver; 0 where all are 0."""
+    return cells.sum(1).tolist() if cells.any() else 0

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,8 @@ Key = tuple[str, str, int, int]
 RESIDUAL_LIMIT = 4.0
 #: posterior samples shown per solver
 SAMPLES = 4
+#: numpy parses a header with ast, which Python 3.11 may not do in two threads at once (gh-106905)
+_READING = Lock()
 
 
 @dataclass(frozen=True)
@@ -51,15 +54,29 @@ def chunks(pictures: Sequence[Pictures], board: Board) -> list[Chunk]:
         grouped.setdefault((p.setting, p.image, p.psf_index, p.rep), []).append(p)
     known = {(c.setting, c.image, c.psf_index, c.rep): i for i, c in enumerate(board.cells)}
     work = [(number, known[key], files) for number, (key, files) in enumerate(grouped.items()) if key in known]
+    values = {m: board.values(m) for m in board.metrics}
+    inputs = {m: board.inputs(m) for m in board.metrics}
 
     def one(item: tuple[int, int, list[Pictures]]) -> Chunk:
         number, cell, files = item
         rows = {s: line[cell] for s, line in zip(board.solvers, board.rows, strict=True)}
-        return Chunk(f"cell-{number:04d}", cell, script_json(_cell(files, rows)))
+        content = _cell(files, rows)
+        for entry in content["pictures"]:
+            if entry["kind"] == "solver" and entry["label"] in board.solvers:
+                s = board.solvers.index(entry["label"])
+                entry["scores"] = {m: _digits(v[s, cell]) for m, v in values.items()}
+            elif entry["kind"] == "y":
+                entry["scores"] = {m: _digits(v[cell]) for m, v in inputs.items()}
+        return Chunk(f"cell-{number:04d}", cell, script_json(content))
 
     # Encoders work outside the interpreter's lock.
     with ThreadPoolExecutor(2) as pool:
         return list(pool.map(one, work))
+
+
+def _digits(value: float) -> float | None:
+    """As many digits as anybody reads; None where there is no finite number."""
+    return float(f"{value:.7g}") if np.isfinite(value) else None
 
 
 def write_chunks(found: Sequence[Chunk], data: Path) -> None:
@@ -92,17 +109,17 @@ def _solver(label: str, row: Row | None, arrays: dict[str, np.ndarray], white: W
         return {**entry, "failure": " ".join(filter(None, (row["status"], row.get("error_message"))))}
     if "solver" not in arrays:
         return entry
-    entry["src"] = data_uri(arrays["solver"])
+    # A solver that drew several samples stands by their mean, in the tables and here.
+    shown = arrays.get("mean", arrays["solver"])
+    entry["src"] = data_uri(shown)
     if white:
-        entry["residual"] = signed_uri(white(arrays["solver"]), RESIDUAL_LIMIT)
+        entry["residual"] = signed_uri(white(shown), RESIDUAL_LIMIT)
     return {**entry, **_posterior(arrays)}
 
 
 def _posterior(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
-    """Mean and standard deviation (C, H, W) and samples (k, C, H, W) of a stochastic solver, where they were kept."""
+    """Standard deviation (C, H, W) and samples (k, C, H, W) of a stochastic solver, where they were stored."""
     out: dict[str, Any] = {}
-    if "mean" in arrays:
-        out["mean"] = data_uri(arrays["mean"])
     if "samples" in arrays:
         out["samples"] = [data_uri(x) for x in arrays["samples"][:SAMPLES]]
     if "std" in arrays:
@@ -115,7 +132,7 @@ def _posterior(arrays: dict[str, np.ndarray]) -> dict[str, Any]:
 def _stored(path: Path) -> dict[str, np.ndarray]:
     """The arrays of a file. Raises ResultError when it is damaged; its checksums are looked at."""
     try:
-        with path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
+        with _READING, path.open("rb") as file, np.load(file, allow_pickle=False) as stored:
             return {str(name): to_float(stored[name]) for name in stored.files}
     except Exception as error:  # zipfile and its decompressors have many ways to say that a file is broken
         raise ResultError(f"{path} cannot be read as pictures: {error}") from error

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import PurePath
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from bench.report import facts
 from bench.report.board import Board, describe
 from bench.report.load import Row
-from bench.statistics.multiplicity import holm
-from bench.statistics.paired import clustered_mean, paired_difference, rank_ranges
+from bench.statistics.leaderboard import Leaderboard, Pairwise, pairwise_differences
+from bench.statistics.leaderboard import leaderboard as statistics
 
-SIGNIFICANT = 0.05
 #: hex digits of a weights file's SHA-256 that the page shows
 SHA_DIGITS = 12
 
@@ -32,31 +30,57 @@ def pick_baseline(board: Board, wanted: str | None = None) -> str | None:
     return None
 
 
+def standings(board: Board, name: str, baseline: str | None) -> Leaderboard:
+    """The statistics of one metric on a board: the one place where the report asks ``bench.statistics``."""
+    metric = describe(name)
+    return statistics(
+        board.values(name),
+        board.settings,
+        board.groups,
+        board.kernels,
+        lower_is_better=None if metric.higher_is_better is None else not metric.higher_is_better,
+        baseline=board.solvers.index(baseline) if baseline in board.solvers else None,
+        same_as=[same_as(board, s) for s in range(len(board.solvers))],
+    )
+
+
+def pairs(board: Board, name: str) -> Pairwise:
+    """All differences of two solvers in one metric, on the cells that all of them have."""
+    return pairwise_differences(board.values(name), board.settings, board.groups, board.kernels)
+
+
+def same_as(board: Board, s: int) -> str:
+    """What a solver estimates: the name that rows of one estimator share, else its own label."""
+    return next((str(r["same_as"]) for r in board.rows[s] if r is not None and r.get("same_as")), board.solvers[s])
+
+
 def leaderboard(board: Board, baseline: str | None) -> list[dict[str, Any]]:
-    """One entry per solver, best first by the first metric."""
+    """One entry per solver, best first by the first metric; ``scores`` holds a ``Standing`` for each metric."""
     entries = [_solver_entry(board, s) for s in range(len(board.solvers))]
-    for metric in board.metrics:
-        scores = _scores(board, metric, baseline)
-        for entry, score in zip(entries, scores, strict=True):
-            entry["scores"][metric] = score
-    if board.metrics:
-        first = describe(board.metrics[0])
-        entries.sort(key=lambda e: _last_if_nan(float(first.loss(np.array(e["scores"][first.name]["mean"])))))
-    return entries
+    tables = {name: standings(board, name, baseline) for name in board.metrics}
+    for s, entry in enumerate(entries):
+        entry["scores"] = {name: table.rows[s] for name, table in tables.items()}
+    if not board.metrics:
+        return entries
+    return [entries[s] for s in tables[board.metrics[0]].order]
 
 
 def _solver_entry(board: Board, s: int) -> dict[str, Any]:
+    return {**entry_facts(board, s), **costs(board, s), "scores": {}}
+
+
+def costs(board: Board, s: int) -> dict[str, Any]:
+    """Cells of a solver: how many were run, failed, were not run; medians over those that succeeded."""
     rows = [r for r in board.rows[s] if r is not None]
     ok = [r for r in rows if r["status"] == "ok"]
     return {
-        **entry_facts(board, s),
         "cells": len(rows),
         "failed": int(board.failed[s].sum()),
         "absent": int(board.absent[s].sum()),
         "seconds": median(r.get("seconds") for r in ok),
         "calls": median(_sum(r, "n_A", "n_At") for r in ok),
         "evaluations": median(_sum(r, "nfe_forward", "nfe_backward") for r in ok),
-        "scores": {},
+        "samples": median(r.get("samples") for r in ok),
     }
 
 
@@ -70,6 +94,8 @@ def entry_facts(board: Board, s: int) -> dict[str, Any]:
         "solver_name": first.get("solver_name") or "",
         "settings": first.get("solver_settings") or "",
         "weights": weights_of(rows),
+        "same_as": same_as(board, s),
+        "training": ", ".join(sorted({str(r["training"]) for r in rows if r.get("training")})),
         "family": first.get("family") or "",
         "blind": bool(first.get("blind")),
         "stochastic": bool(first.get("stochastic")),
@@ -90,74 +116,46 @@ def _weights_name(row: Row) -> str:
     return PurePath(str(facts.parse(row.get("solver_settings")).get("weights") or "")).stem
 
 
-def _scores(board: Board, name: str, baseline: str | None) -> list[dict[str, Any]]:
-    metric, values = describe(name), board.values(name)
-    intervals = [clustered_mean(v, board.images) for v in values]
-    ranked = metric.better != "one"
-    ranks = rank_ranges(metric.loss(values), board.images) if ranked else [None] * len(values)
-    deltas = _deltas(board, values, baseline) if ranked and baseline else [None] * len(values)
-    return [
-        {"mean": mean, "half": half, "rank": rank, "delta": _verdict(delta, metric.higher_is_better)}
-        for (mean, half), rank, delta in zip(intervals, ranks, deltas, strict=True)
-    ]
+class SettingMap(NamedTuple):
+    """One metric for each solver and setting, (S, T) each.
 
-
-def _deltas(board: Board, values: np.ndarray, baseline: str) -> list[dict[str, float] | None]:
-    b = board.solvers.index(baseline)
-    others = [s for s in range(len(values)) if s != b]
-    found = {s: paired_difference(values[s], values[b], board.images) for s in others}
-    adjusted = dict(zip(others, holm([found[s].p for s in others]), strict=True))
-    return [
-        {"mean": found[s].mean, "half": found[s].half_width, "p": float(adjusted[s])} if s in found else None
-        for s in range(len(values))
-    ]
-
-
-def _verdict(delta: dict[str, float] | None, higher_is_better: bool | None) -> dict[str, Any] | None:
-    if delta is None or higher_is_better is None:
-        return None
-    up = delta["mean"] > 0
-    sure = delta["p"] < SIGNIFICANT
-    return {
-        **delta,
-        "sure": sure,
-        "verdict": ("better" if up == higher_is_better else "worse") if sure else "unclear",
-    }
-
-
-def by_setting(board: Board, name: str, order: list[str]) -> dict[str, Any]:
-    """Mean of one metric for each solver (in ``order``) and setting, with the gap to the setting's best.
-
-    ``heat`` runs from 0 (the best of the setting) to 100 (the table's 75th percentile of the gaps, or beyond).
+    Attributes:
+        mean, low, high: with 95 % interval; NaN where there is none.
+        gap: loss less the least loss of the setting; 0 for the best, NaN where there is no finite value.
+        scale: the 75th percentile of the gaps: where the map's colour is full.
     """
-    metric, values = describe(name), board.values(name)
-    settings = list(dict.fromkeys(board.settings.tolist()))
-    index = [board.solvers.index(s) for s in order]
-    cells = [[_setting_cell(board, values, s, t) for t in settings] for s in index]
-    means = np.array([[c["mean"] for c in row] for row in cells], float).reshape(len(index), len(settings))
-    loss = metric.loss(means)
-    best = np.array([column[np.isfinite(column)].min(initial=np.inf) for column in loss.T])
-    gap = loss - best[None, :]
-    gap = np.where(np.isfinite(gap), gap, np.nan)
-    scale = _gap_scale(gap)
-    for i, row in enumerate(cells):
-        for j, cell in enumerate(row):
-            g = float(gap[i, j])
-            heat = 0 if math.isnan(g) else round(100 * min(g / scale, 1))
-            cell.update(gap=g, heat=heat, best=g == 0)
-    lines = [{"solver": s, "cells": row} for s, row in zip(order, cells, strict=True)]
-    return {"metric": name, "settings": settings, "rows": lines, "scale": scale}
+
+    mean: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    gap: np.ndarray
+    scale: float
 
 
-def _setting_cell(board: Board, values: np.ndarray, s: int, setting: str) -> dict[str, Any]:
-    here = board.settings == setting
-    mean, half = clustered_mean(values[s, here], board.images[here])
-    failed, absent = int(board.failed[s, here].sum()), int(board.absent[s, here].sum())
-    return {"mean": mean, "half": half, "n": int(here.sum()), "failed": failed, "absent": absent}
+def by_setting(board: Board, name: str, cells: Sequence[np.ndarray]) -> SettingMap:
+    """The map of a metric; a check's gap is the distance from its target, less that of the closest.
+
+    Args:
+        board: of S solvers and n cells.
+        name: of the metric.
+        cells: (n,) booleans for each of T settings.
+    """
+    values, kernels = board.values(name), np.array(board.kernels, object)
+    parts = np.full((3, len(board.solvers), len(cells)), np.nan)
+    for t, here in enumerate(cells):
+        if here.any():
+            table = statistics(
+                values[:, here], board.settings[here], board.groups[here], kernels[here], lower_is_better=None
+            )
+            parts[:, :, t] = np.array([(r.mean, r.low, r.high) for r in table.rows]).T
+    loss = describe(name).loss(parts[0])
+    best = np.min(loss, axis=0, where=np.isfinite(loss), initial=np.inf)
+    gap = np.subtract(loss, best, where=np.isfinite(loss), out=np.full_like(loss, np.nan))
+    return SettingMap(parts[0], parts[1], parts[2], gap, _scale(gap))
 
 
-def _gap_scale(gap: np.ndarray) -> float:
-    positive = gap[np.isfinite(gap) & (gap > 0)]
+def _scale(gap: np.ndarray) -> float:
+    positive = gap[gap > 0]
     return float(np.quantile(positive, 0.75)) if len(positive) else 1.0
 
 
@@ -170,7 +168,3 @@ def median(values: Any) -> float:
 def _sum(row: Row, *names: str) -> float | None:
     known = [row[n] for n in names if row.get(n) is not None]
     return float(sum(known)) if known else None
-
-
-def _last_if_nan(value: float) -> tuple[bool, float]:
-    return math.isnan(value), value

@@ -5,21 +5,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from rich.console import Group, RenderableType
 from rich.table import Table
+from rich.text import Text
 
-from bench.report.board import Board, describe
+from bench.report.board import SAMPLE, Board, describe
+from bench.report.conclusion import conclusion
 from bench.report.load import Row
-from bench.report.tables import leaderboard
-from bench.report.text import count, number, seconds
+from bench.report.tables import leaderboard, pick_baseline
+from bench.report.text import count, interval, number, seconds, signed
+from bench.statistics.leaderboard import Standing
 
 ARROW = {"higher": " ↑", "lower": " ↓", "one": ""}
+#: marks of a row's difference to the baseline; what cannot be separated has none
+VERDICT = {True: " ●", False: " ▼", None: ""}
 
 #: More metrics than this do not fit a terminal; the report and the parquet file hold all.
 COLUMNS = 4
 
 
-def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
-    """Solvers, best first: value ± 95 % interval (clustered by image) per metric, cost, failures.
+def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> RenderableType:
+    """Solvers, best first: value per metric, paired difference to the baseline, cost, failures; then the conclusion.
 
     Args:
         rows: results (dictionaries with the columns of ``results.parquet``); those of phase "test" count.
@@ -29,34 +35,49 @@ def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Table:
     board = Board.from_rows(rows, metrics)
     if metrics is None and len(board.metrics) > COLUMNS:
         board = Board.from_rows(rows, telling(board.metrics))
+    baseline = pick_baseline(board)
+    entries = leaderboard(board, baseline)
+    sentences = [Text(sentence) for sentence in conclusion(board, entries, baseline)]
+    return Group(_table(board, entries, baseline), *([Text("")] if sentences else []), *sentences)
+
+
+def _table(board: Board, entries: Sequence[dict[str, Any]], baseline: str | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("solver", no_wrap=True)
+    paired = board.metrics[0] if baseline and board.metrics and describe(board.metrics[0]).better != "one" else None
     for name in board.metrics:
         metric = describe(name)
         table.add_column(metric.label + ARROW[metric.better], justify="right", no_wrap=True)
+        if name == paired:
+            table.add_column(Text(f"Δ to {baseline} (95 %)"), justify="right", no_wrap=True)
     for title in ("time", "A+Aᵀ", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
-    for entry in leaderboard(board, baseline=None):
-        table.add_row(*_cells(entry, board.metrics), style=None)
+    for entry in entries:
+        table.add_row(*_cells(entry, board.metrics, paired))
     return table
 
 
 def telling(metrics: Sequence[str]) -> list[str]:
-    """The few that a terminal has room for: the first, the same of the samples' mean, CRPS, then as listed."""
+    """The few that a terminal has room for: the first, what one sample is worth in it, CRPS, then as listed."""
     first = metrics[0]
-    wanted = [n for n in (first, f"{first}_mean", "crps") if n in metrics]
-    return [*wanted, *(n for n in metrics if n not in wanted and not n.startswith("coverage"))][:COLUMNS]
+    wanted = [n for n in (first, f"{first}{SAMPLE}", "crps") if n in metrics]
+    rest = [n for n in metrics if n not in wanted and not n.startswith("coverage") and not n.endswith(SAMPLE)]
+    return [*wanted, *rest][:COLUMNS]
 
 
-def _cells(entry: dict[str, Any], metrics: Sequence[str]) -> list[str]:
-    from rich.markup import escape
+def _cells(entry: dict[str, Any], metrics: Sequence[str], paired: str | None) -> list[RenderableType]:
+    cells: list[RenderableType] = [Text(entry["solver"])]
+    for name in metrics:
+        score: Standing = entry["scores"][name]
+        cells.append(number(score.mean, describe(name).digits))
+        if name == paired:
+            cells.append(_difference(score, describe(name).digits))
+    failed = Text(f"{entry['failed']} of {entry['cells']}", style="red") if entry["failed"] else "0"
+    return [*cells, seconds(entry["seconds"]), count(entry["calls"]), failed]
 
-    scores = [_score(entry["scores"][m], describe(m).digits, describe(m).better != "one") for m in metrics]
-    failed = f"[red]{entry['failed']} of {entry['cells']}[/red]" if entry["failed"] else "0"
-    return [escape(entry["solver"]), *scores, seconds(entry["seconds"]), count(entry["calls"]), failed]
 
-
-def _score(score: dict[str, Any], digits: int, ranked: bool) -> str:
-    """Value and interval; a check whose target is 1 is only looked at, its interval stays in the report."""
-    half = f" ± {number(score['half'], digits)}" if ranked else ""
-    return number(score["mean"], digits) + half
+def _difference(score: Standing, digits: int) -> str:
+    delta = score.delta
+    if delta is None:
+        return ""
+    return f"{signed(delta.mean, digits)}{interval(delta.low, delta.high, digits, ' ')}{VERDICT[delta.better]}"

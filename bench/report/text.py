@@ -24,6 +24,13 @@ def signed(value: float | None, digits: int) -> str:
     return f"+{text}" if text[0].isdigit() and float(text) > 0 else text
 
 
+def interval(low: float, high: float, digits: int, before: str = "") -> str:
+    """``before`` and ``(low to high)`` with signs; "" where there is no interval."""
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return ""
+    return f"{before}({signed(low, digits)} to {signed(high, digits)})"
+
+
 def seconds(value: float | None) -> str:
     """A duration at the precision that one reads."""
     if value is None or math.isnan(value):

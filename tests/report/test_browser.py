@@ -12,9 +12,7 @@ import pytest
 from bench.report.board import Board
 from bench.report.load import load
 from bench.report.page import build
-from bench.report.tables import leaderboard
-from bench.statistics import paired as stats
-from bench.statistics.multiplicity import holm
+from bench.report.tables import leaderboard, pairs
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
@@ -56,58 +54,48 @@ def canvas(label):
     return f"document.querySelector('#viewer [data-label={json.dumps(label)}] canvas')"
 
 
-# --- the same numbers as bench.statistics.paired ----------------------------------------------------------------
-
-
-def test_student_t_is_scipys(opened):
-    for t, df in ((0.3, 1), (2.1, 4), (-7.5, 23), (40.0, 3)):
-        from scipy.special import stdtr
-
-        assert opened.run(f"bench.tTwoSided({t}, {df})") == pytest.approx(2 * stdtr(df, -abs(t)), rel=1e-9)
-    for p, df in ((0.975, 1), (0.975, 11), (0.9999, 3), (0.999998, 60)):
-        assert opened.run(f"bench.tQuantile({p}, {df})") == pytest.approx(stats.t_quantile(p, df), rel=1e-9)
-
-
-def test_intervals_differences_holm_and_ranks_are_those_of_python(opened):
-    rng = np.random.default_rng(11)
-    for effects, images in (([0, 0.2, 0.2, 2], 7), ([0, 0, 0], 4), ([0, 1, 2, 3, 4], 2)):
-        clusters = np.repeat(np.arange(images), 3).tolist()
-        shared = rng.normal(0, 2, images)[clusters]
-        loss = (np.array(effects)[:, None] + shared + rng.normal(0, 0.3, (len(effects), len(clusters)))).tolist()
-        at = f"{json.dumps(loss)}, {json.dumps(clusters)}"
-        found = opened.run(f"((loss, c) => bench.rankRanges(loss, c))({at})")
-        assert [tuple(r) for r in found] == stats.rank_ranges(np.array(loss), clusters)
-        pair = opened.run(f"((loss, c) => bench.pairedDifference(loss[1], loss[0], c))({at})")
-        expected = stats.paired_difference(np.array(loss[1]), np.array(loss[0]), clusters)
-        assert (pair["mean"], pair["half"], pair["p"]) == pytest.approx(expected[:3], rel=1e-9)
-        mean = opened.run(f"((loss, c) => bench.clusteredMean(loss[0], c))({at})")
-        assert (mean["mean"], mean["half"]) == pytest.approx(stats.clustered_mean(np.array(loss[0]), clusters))
-    p = [0.01, 0.04, 0.03, 0.005, 0.9]
-    assert opened.run(f"bench.holm({p})") == pytest.approx(holm(p).tolist())
-
-
-def test_the_bootstrap_draws_the_very_same_images(opened):
-    drawn = np.array(opened.run("[...bench.resampleCounts(300, 7)]")).reshape(300, 7)
-    assert (drawn == stats.resample_counts(300, 7)).all()
+# --- the page shows what Python computed ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("metric", ["psnr", "lpips_alex", "residual_chi2"])
-@pytest.mark.parametrize("chosen", [{}, {"blur": "shake", "noise": "high", "baseline": "tv"}])
+@pytest.mark.parametrize("chosen", [{}, {"blur": "shake", "noise": "high"}])
 def test_a_filtered_leaderboard_is_pythons_leaderboard_of_those_rows(opened, run, metric, chosen):
     opened.run(f"bench.change({json.dumps({**chosen, 'metric': metric})})")
-    rows = [r for r in load([run]).rows if all(r[k] == v for k, v in chosen.items() if k != "baseline")]
-    expected = leaderboard(Board.from_rows(rows), chosen.get("baseline", "wiener"))
+    rows = [r for r in load([run]).rows if all(r[k] == v for k, v in chosen.items())]
+    expected = {e["solver"]: e["scores"][metric] for e in leaderboard(Board.from_rows(rows), "wiener")}
     for e in opened.run("bench.leaderboard()"):
-        score = next(x for x in expected if x["solver"] == e["solver"])["scores"][metric]
-        assert e["score"]["mean"] == pytest.approx(score["mean"], rel=1e-6)
-        assert e["score"]["half"] == pytest.approx(score["half"], rel=1e-5)
-        assert (e["rank"] and tuple(e["rank"])) == score["rank"]
-        delta = score["delta"]
-        assert (e["delta"] is None) == (delta is None)
-        if delta:
-            assert e["delta"]["verdict"] == delta["verdict"]
-            assert (e["delta"]["mean"], e["delta"]["half"]) == pytest.approx((delta["mean"], delta["half"]), rel=1e-4)
-            assert e["delta"]["p"] == pytest.approx(delta["p"], rel=1e-3)
+        score = expected[e["solver"]]
+        assert [e["score"][k] for k in ("mean", "low", "high")] == pytest.approx(
+            [score.mean, score.low, score.high], rel=1e-5
+        )
+        assert e["score"]["best"] is score.maybe_best
+        assert (e["delta"] is None) == (score.delta is None)
+        if score.delta:
+            verdict = {True: "better", False: "worse", None: "unclear"}[score.delta.better]
+            assert e["delta"]["verdict"] == verdict
+            given = [score.delta.mean, score.delta.low, score.delta.high, score.delta.adjusted]
+            assert [e["delta"][k] for k in ("mean", "low", "high", "p")] == pytest.approx(given, rel=1e-5, abs=1e-9)
+
+
+def test_another_baseline_shows_the_differences_of_all_pairs_with_the_right_sign(opened, run):
+    opened.run("bench.change({baseline: 'tv', metric: 'lpips_alex'})")
+    board = Board.from_rows(load([run]).rows)
+    every = pairs(board, "lpips_alex")
+    tv = board.solvers.index("tv")
+    for e in opened.run("bench.leaderboard()"):
+        s = board.solvers.index(e["solver"])
+        if s != tv:
+            given = [every.mean[s, tv], every.low[s, tv], every.high[s, tv], every.adjusted[s, tv]]
+            assert [e["delta"][k] for k in ("mean", "low", "high", "p")] == pytest.approx(given, rel=1e-5, abs=1e-9)
+            assert e["delta"]["verdict"] == ("unclear" if given[3] >= 0.05 else "better" if given[0] < 0 else "worse")
+
+
+def test_a_filter_without_a_table_gives_way_to_the_one_chosen_last(opened):
+    opened.run("bench.change({blur: 'shake', noise: 'low'})")
+    assert opened.run("[bench.state.blur, bench.state.noise]") == ["", "low"]
+    opened.run("bench.change({blur: 'shake'})")
+    assert opened.run("[bench.state.blur, bench.state.noise]") == ["shake", ""]
+    assert opened.run("document.getElementById('noise').value") == ""
 
 
 # --- table and filters --------------------------------------------------------------------------------------------
@@ -177,7 +165,7 @@ def test_csv_and_latex_hold_the_numbers_of_the_table(opened):
     assert "richardson\\_lucy" in latex
     assert "\\toprule" in latex
     assert latex.count("\\\\") == 1 + len(entries)
-    assert len(next(csv.reader(io.StringIO(opened.run("bench.heatCsv()"))))) == 1 + 2 * 4
+    assert len(next(csv.reader(io.StringIO(opened.run("bench.heatCsv()"))))) == 1 + 3 * 4
 
 
 # --- images -------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from bench.report import certificates, encode, text
 from bench.report.board import Board
 from bench.report.load import load
 from bench.report.page import SCRIPTS, build, script
-from bench.report.payload import packed, payload
+from bench.report.pictures import chunks
 from tests import fake_run
 
 EVIL = "</script><script>alert(1)</script><img src=x onerror=alert(2)> & \"quoted\" 'too'"
@@ -178,21 +178,30 @@ def test_the_script_is_all_its_parts_and_no_part_is_long():
     assert "innerHTML" not in script()
 
 
-def test_packed_vectors_come_back_to_float32():
-    import base64
+def test_every_name_of_the_scripts_modules_is_unique_since_they_share_one_scope():
+    folder = Path(sys.modules["bench.report.page"].HERE) / "static" / "js"
+    names = [
+        name
+        for file in folder.iterdir()
+        for name in re.findall(
+            r"^(?:export )?(?:async )?(?:function|const|let) ([\w$]+)", file.read_text("utf-8"), re.M
+        )
+    ]
+    assert len(names) == len(set(names))
+    assert not re.search(r"^(?:import|export)\b", script(), re.M)
 
-    values = np.array([1.5, np.nan, np.inf, -3e-5])
-    back = np.frombuffer(base64.b64decode(packed(values)), "<f4")
-    assert np.array_equal(back, values.astype("f4"), equal_nan=True)
-    assert packed(np.full(3, np.nan)) is None
-    assert packed(np.full(3, 0.25)) == 0.25
 
-
-def test_the_page_names_every_cell_by_the_beginning_of_its_key(run):
-    board = Board.from_rows(load([run]).rows)
-    keys = payload(board, [], None)["keys"]
-    assert all(keys[s][12 * i : 12 * i + 12] == row["cell_key"][:12] for s, i, row in (
-        (s, i, r) for s, line in enumerate(board.rows) for i, r in enumerate(line) if r))  # fmt: skip
+def test_a_picture_carries_its_key_and_the_scores_of_its_cell(run):
+    results = load([run])
+    board = Board.from_rows(results.rows)
+    chunk = chunks(results.pictures, board)[3]
+    shown = {p["label"]: p for p in json.loads(chunk.json)["pictures"]}
+    tv = board.solvers.index("tv")
+    row = board.rows[tv][chunk.cell]
+    assert row
+    assert shown["tv"]["key"] == row["cell_key"][:12]
+    assert shown["tv"]["scores"]["psnr"] == pytest.approx(board.values("psnr")[tv, chunk.cell])
+    assert shown["measurement"]["scores"]["psnr"] == pytest.approx(board.inputs("psnr")[chunk.cell])
 
 
 def test_certificates_are_read_shown_and_a_failure_outweighs_a_pass(run, page):

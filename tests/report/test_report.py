@@ -2,6 +2,7 @@
 
 import csv
 import json
+import re
 import shutil
 
 import numpy as np
@@ -44,31 +45,70 @@ def test_the_leaderboard_holds_the_mean_of_image_means_of_the_rows(board):
     entry = next(e for e in tables.leaderboard(board, "wiener") if e["solver"] == "tv")
     values = board.column("m_psnr")[board.solvers.index("tv")]
     expected = np.mean([values[board.images == i].mean() for i in np.unique(board.images)])
-    assert entry["scores"]["psnr"]["mean"] == pytest.approx(expected)
+    assert entry["scores"]["psnr"].mean == pytest.approx(expected)
 
 
-def test_solvers_stand_best_first_with_rank_ranges_round_their_place(board):
-    entries = tables.leaderboard(board, "wiener")
-    means = [e["scores"]["psnr"]["mean"] for e in entries]
-    assert means == sorted(means, reverse=True)
-    for place, entry in enumerate(entries, start=1):
-        low, high = entry["scores"]["psnr"]["rank"]
-        assert low <= place <= high
+def test_solvers_stand_best_first_and_the_leading_one_may_be_the_best(board):
+    scores = [e["scores"]["psnr"] for e in tables.leaderboard(board, "wiener")]
+    assert [s.mean for s in scores] == sorted((s.mean for s in scores), reverse=True)
+    assert scores[0].maybe_best
+    assert not scores[-1].maybe_best
+
+
+def test_below_eight_photographs_there_are_no_rank_ranges(board, tmp_path_factory):
+    assert all(e["scores"]["psnr"].ranks is None for e in tables.leaderboard(board, "wiener"))
+    large = load([fake_run.write_large(tmp_path_factory.mktemp("large"), solvers=3, settings=2, images=9)])
+    ranks = [e["scores"]["psnr"].ranks for e in tables.leaderboard(Board.from_rows(large.rows), None)]
+    assert all(low <= place <= high for place, (low, high) in enumerate(ranks, start=1))
+
+
+def test_under_three_photographs_there_is_no_interval(tmp_path):
+    board = Board.from_rows(load([small(tmp_path)]).rows)
+    for entry in tables.leaderboard(board, "wiener"):
+        score = entry["scores"]["psnr"]
+        assert np.isnan([score.low, score.high]).all()
+        assert score.delta is None or np.isnan(score.delta.low)
+
+
+def test_crops_of_one_photograph_are_one_group(tmp_path):
+    rows = [{**r, "group": "the same"} for r in load([small(tmp_path)]).rows]
+    board = Board.from_rows(rows)
+    assert len(set(board.images)) == 2
+    assert tables.standings(board, "psnr", None).groups == 1
 
 
 def test_differences_have_the_direction_of_the_metric(board):
     scores = {e["solver"]: e["scores"] for e in tables.leaderboard(board, "wiener")}
-    assert scores["tv"]["psnr"]["delta"]["verdict"] == "better"
-    assert scores["tv"]["lpips_alex"]["delta"]["verdict"] == "better"
-    assert scores["tv"]["lpips_alex"]["delta"]["mean"] < 0
-    assert scores["blurred"]["psnr"]["delta"]["verdict"] == "worse"
-    assert scores["wiener"]["psnr"]["delta"] is None
+    assert scores["tv"]["psnr"].delta.better is True
+    assert scores["tv"]["lpips_alex"].delta.better is True
+    assert scores["tv"]["lpips_alex"].delta.mean < 0
+    assert scores["blurred"]["psnr"].delta.better is False
+    assert scores["wiener"]["psnr"].delta is None
 
 
 def test_a_check_metric_ranks_nothing(board):
     for entry in tables.leaderboard(board, "wiener"):
-        assert entry["scores"]["residual_chi2"]["rank"] is None
-        assert entry["scores"]["residual_chi2"]["delta"] is None
+        assert entry["scores"]["residual_chi2"].ranks is None
+        assert entry["scores"]["residual_chi2"].maybe_best is None
+        assert entry["scores"]["residual_chi2"].delta is None
+
+
+def test_a_sampler_stands_by_the_mean_of_its_samples_and_one_sample_has_a_column_of_its_own(tmp_path):
+    board = Board.from_rows(load([fake_run.write(tmp_path, size=24, posterior=True)]).rows)
+    dps, tv = board.solvers.index("dps"), board.solvers.index("tv")
+    ran = ~board.failed[dps]
+    assert board.values("psnr")[dps, ran] == pytest.approx(board.column("m_psnr_mean")[dps, ran])
+    assert board.values("psnr")[tv] == pytest.approx(board.column("m_psnr")[tv])
+    assert board.values("psnr_sample")[dps, ran] == pytest.approx(board.column("m_psnr")[dps, ran])
+    assert np.isnan(board.values("psnr_sample")[tv]).all()
+    assert "psnr_mean" not in board.metrics
+
+
+def test_rows_that_implement_one_estimator_share_a_name(tmp_path):
+    rows = load([small(tmp_path)]).rows
+    twins = [{**r, "same_as": "wiener"} if r["solver"] == "tv" else r for r in rows]
+    entries = {e["solver"]: e for e in tables.leaderboard(Board.from_rows(twins), "blurred")}
+    assert {s: e["same_as"] for s, e in entries.items()} == {"blurred": "blurred", "wiener": "wiener", "tv": "wiener"}
 
 
 def test_a_failed_cell_counts_as_the_blurred_input(board):
@@ -122,7 +162,7 @@ def test_the_csv_has_one_line_per_solver_and_the_pages_numbers(page, board):
         lines = list(csv.DictReader(file))
     entries = tables.leaderboard(board, "wiener")
     assert [line["solver"] for line in lines] == [e["solver"] for e in entries]
-    assert float(lines[0]["psnr_mean"]) == pytest.approx(entries[0]["scores"]["psnr"]["mean"])
+    assert float(lines[0]["psnr_mean"]) == pytest.approx(entries[0]["scores"]["psnr"].mean)
 
 
 # --- what must not be compared ------------------------------------------------------------------------------------
@@ -226,6 +266,8 @@ def printed(table, **kwargs):
 def test_the_terminal_summary_has_a_line_per_solver_with_value_cost_and_failures(run):
     lines = printed(summary(load([run]).rows)).splitlines()
     assert [line.split("  ")[0] for line in lines[1:]][:2] == ["tv", "dps"]
+    assert "Δ to wiener (95 %)" in lines[0]
+    assert re.search(r"\+\d\.\d\d \(\+\d\.\d\d to \+\d\.\d\d\) ●", lines[1])
     assert "3 of 20" in next(line for line in lines if line.startswith("dps"))
     assert "PSNR ↑" in lines[0]
 
@@ -236,6 +278,6 @@ def test_the_terminal_summary_shows_brackets_in_names_as_they_are(tmp_path):
 
 
 def test_a_terminal_shows_the_most_telling_of_many_metrics() -> None:
-    many = ["psnr", "ssim", "lpips_alex", "residual_chi2", "psnr_mean", "ssim_mean", "crps", "coverage_50"]
-    assert telling(many) == ["psnr", "psnr_mean", "crps", "ssim"]
+    many = ["psnr", "ssim", "lpips_alex", "residual_chi2", "crps", "coverage_50", "psnr_sample", "ssim_sample"]
+    assert telling(many) == ["psnr", "psnr_sample", "crps", "ssim"]
     assert telling(["ssim", "psnr", "residual_chi2", "lpips_alex", "coverage_90"])[:2] == ["ssim", "psnr"]

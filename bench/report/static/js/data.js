@@ -1,40 +1,100 @@
-// What the page was built from: matrices solvers × cells, decoded once.
-const data = JSON.parse($("page-data").textContent);
-const N = data.cells.setting.length;
+// What Python computed for every state of the filters; see bench/report/payload.py.
+import { $, range, unique } from "./elements.js";
 
-/** A packed vector (see bench/report/payload.py): nothing, one number for all, or base64 of float32. */
-function unpack(packed) {
-  if (packed === null) return new Float64Array(N).fill(NaN);
-  if (typeof packed === "number") return new Float64Array(N).fill(packed);
+export const data = JSON.parse($("page-data").textContent);
+export const S = data.solvers.length;
+
+/** A packed vector of n numbers: nothing, one number for all, or base64 of float32. */
+export function unpack(packed, n) {
+  if (packed === null) return new Array(n).fill(NaN);
+  if (typeof packed === "number") return new Array(n).fill(packed);
   const bytes = Uint8Array.from(atob(packed), (c) => c.charCodeAt(0));
-  return Float64Array.from(new Float32Array(bytes.buffer));
+  return [...new Float32Array(bytes.buffer)];
 }
 
-const once = (make) => { const kept = new Map(); return (key) => kept.has(key) ? kept.get(key) : kept.set(key, make(key)).get(key); };
-const inputs = once((metric) => unpack(data.inputs[metric]));
-const costs = once((name) => data.costs[name].map(unpack));
-const status = data.solvers.map((_, s) => data.status[s] || "o".repeat(N));
+/** The same object for the same key: vectors are unpacked once. */
+function once(make) {
+  const made = new Map();
+  return (key) => {
+    if (!made.has(key)) made.set(key, make(key));
+    return made.get(key);
+  };
+}
 
-/** Metric values; a failed cell is worth the blurred input where that is known. */
-const values = once((metric) => data.values[metric].map((packed, s) => {
-  const own = unpack(packed);
-  return own.map((v, i) => (status[s][i] === "f" ? inputs(metric)[i] : v));
-}));
+export const metricOf = (name) => data.metrics.find((m) => m.name === name);
+export const ranks = (metric) => metric.target === null;
+export const lossOf = (metric) => (v) => {
+  if (metric.target !== null) return Math.abs(v - metric.target);
+  return metric.better === "higher" ? -v : v;
+};
+export function arrow(metric) {
+  if (metric.target !== null) return ` → ${metric.target}`;
+  return metric.better === "higher" ? " ↑" : " ↓";
+}
 
-const metricOf = (name) => data.metrics.find((m) => m.name === name);
-const ranks = (metric) => metric.target === null;
-const lossOf = (metric) => (v) => (metric.target !== null ? Math.abs(v - metric.target) : metric.better === "higher" ? -v : v);
-const arrow = (metric) => (metric.target !== null ? ` → ${metric.target}` : metric.better === "higher" ? " ↑" : " ↓");
-const keyOf = (s, i) => data.keys[s].slice(12 * i, 12 * i + 12).trim();
-
-const FAMILIES = unique(data.solvers.map((s) => s.family || "other"));
+export const FAMILIES = unique(data.solvers.map((s) => s.family || "other"));
 /** The place of a family among the eight colours and marks; the reference is always the grey one. */
-const familyIndex = (solver) => {
+export const familyIndex = (solver) => {
   if (solver.family === "reference") return 0;
-  return 1 + FAMILIES.filter((f) => f !== "reference").indexOf(solver.family || "other") % 7;
+  return 1 + (FAMILIES.filter((f) => f !== "reference").indexOf(solver.family || "other") % 7);
 };
 
-function median(list) {
-  const known = [...list].filter((v) => !Number.isNaN(v)).sort((a, b) => a - b), n = known.length;
-  return n ? (known[(n - 1) >> 1] + known[n >> 1]) / 2 : NaN;
+const COSTS = ["seconds", "calls", "evaluations", "samples"];
+
+/** One entry per solver of a table: costs, and a score {mean, low, high, ...} for each metric. */
+export const entriesOf = once((number) => {
+  const table = data.tables[number];
+  const costs = COSTS.map((name) => unpack(table[name], S));
+  const scores = data.metrics.map((m) => scoresOf(table.scores[m.name]));
+  return range(S).map((s) => ({
+    s,
+    ...data.solvers[s],
+    failed: table.failed[s],
+    absent: table.absent[s],
+    cells: table.cells - table.absent[s],
+    ...Object.fromEntries(COSTS.map((name, k) => [name, costs[k][s]])),
+    scores: Object.fromEntries(data.metrics.map((m, k) => [m.name, scores[k][s]])),
+  }));
+});
+
+function scoresOf(score) {
+  const [mean, low, high] = ["mean", "low", "high"].map((part) => unpack(score[part], S));
+  const best = { 1: true, 0: false };
+  return range(S).map((s) => ({
+    mean: mean[s],
+    low: low[s],
+    high: high[s],
+    few: score.few[s] === "1",
+    best: best[score.best[s]] ?? null,
+    needed: score.needed[s],
+    rank: score.ranks?.[s] ?? null,
+  }));
+}
+
+const VERDICTS = { "+": "better", x: "worse", o: "unclear" };
+
+/** Differences to the report's baseline, (S,), their p-values adjusted by Holm; null for the baseline itself. */
+export function toBaseline(score) {
+  if (!score.delta) return new Array(S).fill(null);
+  const [mean, low, high, p] = ["mean", "low", "high", "adjusted"].map((part) => unpack(score.delta[part], S));
+  return range(S).map((s) => {
+    const verdict = VERDICTS[score.delta.verdict[s]];
+    return verdict ? { mean: mean[s], low: low[s], high: high[s], p: p[s], verdict, how: "Holm" } : null;
+  });
+}
+
+/** Differences of all pairs of a table: a function (i, j) -> row i less row j, or null where there is none. */
+export function pairsOf(score, metric) {
+  if (!score.pairs) return null;
+  const n = (S * (S - 1)) / 2;
+  const [mean, low, high, p] = ["mean", "low", "high", "adjusted"].map((part) => unpack(score.pairs[part], n));
+  return (i, j) => {
+    const [a, b] = i < j ? [i, j] : [j, i];
+    const k = a * S - (a * (a + 1)) / 2 + b - a - 1;
+    if (i === j || Number.isNaN(mean[k])) return null;
+    const d = i < j ? [mean[k], low[k], high[k]] : [-mean[k], -high[k], -low[k]];
+    const up = d[0] > 0 === (metric.better === "higher");
+    const verdict = p[k] < data.significant ? (up ? "better" : "worse") : "unclear";
+    return { mean: d[0], low: d[1], high: d[2], p: p[k], verdict, how: "Benjamini–Hochberg" };
+  };
 }

@@ -1,15 +1,16 @@
 // Elements and numbers. Every text goes through textContent: nothing that a result says can become markup.
-const $ = (id) => document.getElementById(id);
-const SVG = "http://www.w3.org/2000/svg";
-const MISSING = "–";
+
+export const $ = (id) => document.getElementById(id);
+export const SVG = "http://www.w3.org/2000/svg";
+export const MISSING = "–";
 
 /** An element with attributes (functions become listeners) and children (strings become text). */
-function h(tag, attributes = {}, ...children) {
+export function h(tag, attributes = {}, ...children) {
   return dress(document.createElement(tag), attributes, children);
 }
 
 /** The same for SVG. */
-function svg(tag, attributes = {}, ...children) {
+export function svg(tag, attributes = {}, ...children) {
   return dress(document.createElementNS(SVG, tag), attributes, children);
 }
 
@@ -19,25 +20,25 @@ function dress(element, attributes, children) {
     else if (value === true) element.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
   }
-  element.append(...children.flat().filter((c) => c !== null && c !== undefined && c !== false));
+  element.append(...children.flat(Infinity).filter((c) => c !== null && c !== undefined && c !== false));
   return element;
 }
 
 /** Fixed decimals with a real minus sign; ∞ and – where there is no finite number. */
-function number(value, digits) {
+export function number(value, digits) {
   if (value === null || value === undefined || Number.isNaN(value)) return MISSING;
   if (!Number.isFinite(value)) return value > 0 ? "∞" : "−∞";
   const text = value.toFixed(digits);
   return Number(text) === 0 ? text.replace("-", "") : text.replace("-", "−");
 }
 
-function signed(value, digits) {
+export function signed(value, digits) {
   const text = number(value, digits);
   return /^\d/.test(text) && Number(text) > 0 ? `+${text}` : text;
 }
 
 /** A duration at the precision that one reads. */
-function seconds(value) {
+export function seconds(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return MISSING;
   if (value < 1e-4) return `${(1e6 * value).toFixed(0)} µs`;
   if (value < 1) return `${(1000 * value).toFixed(value >= 0.01 ? 0 : 1)} ms`;
@@ -47,25 +48,32 @@ function seconds(value) {
 }
 
 /** A number of calls: digits in groups of three. */
-function count(value) {
+export function count(value) {
   if (value === null || value === undefined || Number.isNaN(value)) return MISSING;
   return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
-const unique = (values) => [...new Set(values)];
-const range = (n) => Array.from({ length: n }, (_, i) => i);
-const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
+export const unique = (values) => [...new Set(values)];
+export const range = (n) => Array.from({ length: n }, (_, i) => i);
+/** Median of what is known; NaN of nothing. */
+export function median(list) {
+  const known = [...list].filter((v) => !Number.isNaN(v)).sort((a, b) => a - b);
+  const n = known.length;
+  return n ? (known[(n - 1) >> 1] + known[n >> 1]) / 2 : NaN;
+}
+export const average = (values) => values.reduce((a, b) => a + b, 0) / values.length;
+export const clamp = (value, low, high) => Math.min(Math.max(value, low), high);
 
 /** Options of a select, keeping what was chosen if it is still there. */
-function fill(select, pairs, chosen = select.value) {
+export function fill(select, pairs, chosen = select.value) {
   select.replaceChildren(...pairs.map(([value, text]) => new Option(text, value)));
   if (pairs.some(([value]) => String(value) === chosen)) select.value = chosen;
 }
 
 /** Say something short, also to a screen reader. */
-function say(text) {
-  $("said").textContent = text;
-  $("said").classList.add("shown");
+export function say(text) {
+  $("announcement").textContent = text;
+  $("announcement").classList.add("shown");
   clearTimeout(say.timer);
-  say.timer = setTimeout(() => $("said").classList.remove("shown"), 2500);
+  say.timer = setTimeout(() => $("announcement").classList.remove("shown"), 2500);
 }

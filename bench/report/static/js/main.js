@@ -1,4 +1,17 @@
 // Put the page together.
+import { leaderboard, settingMap } from "./board.js";
+import { drawProfile, startComparison } from "./compare.js";
+import { data } from "./data.js";
+import { $ } from "./elements.js";
+import { boardCsv, boardLatex, heatCsv, heatLatex, startExports } from "./export.js";
+import { startFilters, startSwitch, startTheme, toggleTheme } from "./filters.js";
+import { drawHeat } from "./heat.js";
+import { MODES } from "./maps.js";
+import { drawFamilies, drawPareto } from "./pareto.js";
+import { AXES, change, follow, readHash, startState, state } from "./state.js";
+import { computeBoard, drawBoard } from "./table.js";
+import { shown, startViewer, step } from "./viewer.js";
+import { setZoom, zoomNow } from "./zoom.js";
 
 const MODE_NAMES = Object.keys(MODES);
 const KEYS = {
@@ -6,13 +19,18 @@ const KEYS = {
   m: () => change({ mode: MODE_NAMES[(MODE_NAMES.indexOf(state.mode) + 1) % MODE_NAMES.length] }),
   x: () => $("flip").click(),
   r: () => change({ zoom: "" }),
-  "+": () => { const { z, x, y } = zoomNow(); setZoom(1.5 * z, x, y); },
-  "-": () => { const { z, x, y } = zoomNow(); setZoom(z / 1.5, x, y); },
-  "0": () => flipTo(shown.pictures.find((p) => p.kind === "truth")),
+  "+": () => zoomBy(1.5),
+  "-": () => zoomBy(1 / 1.5),
+  0: () => flipTo(shown.pictures.find((p) => p.kind === "truth")),
   ".": () => step(1),
   ",": () => step(-1),
   "?": () => $("keys").showModal(),
 };
+
+function zoomBy(factor) {
+  const { z, x, y } = zoomNow();
+  setZoom(factor * z, x, y);
+}
 
 /** Put a picture in place of A, all of it. */
 function flipTo(p) {
@@ -20,7 +38,8 @@ function flipTo(p) {
 }
 
 function pressed(event) {
-  if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, select, textarea, dialog")) return;
+  const typing = event.target.closest("input, select, textarea, dialog");
+  if (event.ctrlKey || event.metaKey || event.altKey || typing) return;
   const digit = "123456789".indexOf(event.key);
   if (!shown && !"t?".includes(event.key)) return;
   if (digit >= 0) flipTo(shown.pictures.filter((p) => p.kind === "solver")[digit]);
@@ -32,21 +51,26 @@ function pressed(event) {
 let waiting = 0;
 function resized() {
   cancelAnimationFrame(waiting);
-  waiting = requestAnimationFrame(() => { drawPareto(); if (shown) drawProfile(); });
+  waiting = requestAnimationFrame(() => {
+    drawPareto();
+    if (shown) drawProfile();
+  });
 }
 
 function start() {
+  const filters = ["metric", ...AXES, "family", "baseline"];
   startTheme();
+  startState();
   if (location.hash) readHash();
   startFilters();
   startExports();
   startSwitch("costs", "cost");
   startSwitch("maps", "map");
   drawFamilies();
-  follow(["metric", "blur", "noise", "family", "baseline"], computeBoard);
+  follow(filters, computeBoard);
   follow(["sort", "down"], drawBoard);
-  follow(["metric", "blur", "noise", "family", "baseline", "cost"], drawPareto);
-  follow(["metric", "blur", "noise", "family", "map", "baseline"], drawHeat);
+  follow([...filters, "cost"], drawPareto);
+  follow([...filters, "map"], drawHeat);
   if ($("viewer")) {
     startComparison();
     startViewer();
@@ -59,4 +83,4 @@ function start() {
 
 if (data.metrics.length) start();
 // For the curious at the console, and for the tests.
-window.bench = { data, state, change, tQuantile, tTwoSided, clusteredMean, pairedDifference, holm, rankRanges, resampleCounts, leaderboard, settingMap, boardCsv, boardLatex, heatCsv, heatLatex };
+window.bench = { data, state, change, leaderboard, settingMap, boardCsv, boardLatex, heatCsv, heatLatex };

@@ -1,14 +1,24 @@
-// Pictures of a cell: loaded when first looked at, from a script beside the page or from inside it.
-const loading = new Map(), arrived = new Map();
+import { average, h, range } from "./elements.js";
+
+const loading = new Map(),
+  arrived = new Map();
 window.benchCell = (name, chunk) => arrived.get(name)?.(chunk);
 
 /** The chunk of one measured cell. A page from a file may neither fetch nor read image files; a script may carry both. */
-function loadChunk(name) {
-  if (!loading.has(name)) loading.set(name, inPage(name) || new Promise((resolve, reject) => {
-    arrived.set(name, resolve);
-    const script = h("script", { src: `data/${name}.js`, error: () => reject(new Error(`data/${name}.js is missing beside this page`)) });
-    document.head.append(script);
-  }));
+export function loadChunk(name) {
+  if (!loading.has(name))
+    loading.set(
+      name,
+      inPage(name) ||
+        new Promise((resolve, reject) => {
+          arrived.set(name, resolve);
+          const script = h("script", {
+            src: `data/${name}.js`,
+            error: () => reject(new Error(`data/${name}.js is missing beside this page`)),
+          });
+          document.head.append(script);
+        }),
+    );
   return loading.get(name);
 }
 
@@ -19,10 +29,11 @@ function inPage(name) {
 
 const decoded = new WeakMap();
 /** Pixels {w, h, c: channels as Float32Array in [0, 1]} of a picture entry's field, decoded once. */
-function pixelsOf(entry, field = "src") {
+export function pixelsOf(entry, field = "src") {
   if (!decoded.has(entry)) decoded.set(entry, {});
-  const kept = decoded.get(entry);
-  return (kept[field] ||= decode(entry[field], entry.label));
+  const fields = decoded.get(entry);
+  fields[field] ??= decode(entry[field], entry.label);
+  return fields[field];
 }
 
 function decode(src, label) {
@@ -30,7 +41,8 @@ function decode(src, label) {
     const image = new Image();
     image.onerror = () => reject(new Error(`the picture of ${label} cannot be decoded`));
     image.onload = () => {
-      const [w, h] = [image.naturalWidth, image.naturalHeight], canvas = Object.assign(document.createElement("canvas"), { width: w, height: h });
+      const [w, h] = [image.naturalWidth, image.naturalHeight],
+        canvas = Object.assign(document.createElement("canvas"), { width: w, height: h });
       const context = canvas.getContext("2d", { willReadFrequently: true });
       context.drawImage(image, 0, 0);
       const rgba = context.getImageData(0, 0, w, h).data;
@@ -40,25 +52,31 @@ function decode(src, label) {
   });
 }
 
-const grey = (p) => Float32Array.from(p.c[0], (v, i) => (v + p.c[1][i] + p.c[2][i]) / 3);
+export const grey = (p) => Float32Array.from(p.c[0], (v, i) => (v + p.c[1][i] + p.c[2][i]) / 3);
 
 /** log10 power spectrum with a Hann window, zero frequency in the middle, on the next power of two. */
-function spectrum(p, windowed = true) {
-  const W = 2 ** Math.ceil(Math.log2(Math.max(p.w, 8))), H = 2 ** Math.ceil(Math.log2(Math.max(p.h, 8)));
+export function spectrum(p, windowed = true) {
+  const W = 2 ** Math.ceil(Math.log2(Math.max(p.w, 8))),
+    H = 2 ** Math.ceil(Math.log2(Math.max(p.h, 8)));
   return spectrumOn(grey(p), p.w, p.h, W, H, windowed);
 }
 
-function spectrumOn(x, w, h, W, H, windowed) {
-  const re = new Float64Array(W * H), im = new Float64Array(W * H), hann = (i, n) => (windowed ? 0.5 - 0.5 * Math.cos(2 * Math.PI * (i + 0.5) / n) : 1);
+export function spectrumOn(x, w, h, W, H, windowed) {
+  const re = new Float64Array(W * H),
+    im = new Float64Array(W * H),
+    hann = (i, n) => (windowed ? 0.5 - 0.5 * Math.cos((2 * Math.PI * (i + 0.5)) / n) : 1);
   const mean = windowed ? average([...x]) : 0;
-  for (let i = 0; i < h; i++) for (let j = 0; j < w; j++) re[i * W + j] = (x[i * w + j] - mean) * hann(i, h) * hann(j, w);
+  for (let i = 0; i < h; i++)
+    for (let j = 0; j < w; j++) re[i * W + j] = (x[i * w + j] - mean) * hann(i, h) * hann(j, w);
   for (let i = 0; i < H; i++) fft(re, im, i * W, 1, W);
   for (let j = 0; j < W; j++) fft(re, im, j, W, H);
   const v = new Float32Array(W * H);
-  for (let i = 0; i < H; i++) for (let j = 0; j < W; j++) {
-    const k = i * W + j, at = ((i + H / 2) % H) * W + ((j + W / 2) % W);
-    v[at] = Math.log10(re[k] * re[k] + im[k] * im[k] + 1e-12);
-  }
+  for (let i = 0; i < H; i++)
+    for (let j = 0; j < W; j++) {
+      const k = i * W + j,
+        at = ((i + H / 2) % H) * W + ((j + W / 2) % W);
+      v[at] = Math.log10(re[k] * re[k] + im[k] * im[k] + 1e-12);
+    }
   return { w: W, h: H, v };
 }
 
@@ -69,19 +87,26 @@ function fft(re, im, start, step, n) {
     for (; j & bit; bit >>= 1) j ^= bit;
     j ^= bit;
     if (i < j) {
-      const a = start + i * step, b = start + j * step;
+      const a = start + i * step,
+        b = start + j * step;
       [re[a], re[b]] = [re[b], re[a]];
       [im[a], im[b]] = [im[b], im[a]];
     }
   }
   for (let size = 2; size <= n; size *= 2) {
     for (let k = 0; k < size / 2; k++) {
-      const angle = -2 * Math.PI * k / size, c = Math.cos(angle), s = Math.sin(angle);
+      const angle = (-2 * Math.PI * k) / size,
+        c = Math.cos(angle),
+        s = Math.sin(angle);
       for (let i = k; i < n; i += size) {
-        const a = start + i * step, b = a + (size / 2) * step;
-        const x = re[b] * c - im[b] * s, y = re[b] * s + im[b] * c;
-        re[b] = re[a] - x; im[b] = im[a] - y;
-        re[a] += x; im[a] += y;
+        const a = start + i * step,
+          b = a + (size / 2) * step;
+        const x = re[b] * c - im[b] * s,
+          y = re[b] * s + im[b] * c;
+        re[b] = re[a] - x;
+        im[b] = im[a] - y;
+        re[a] += x;
+        im[a] += y;
       }
     }
   }

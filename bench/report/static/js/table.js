@@ -1,100 +1,266 @@
 // The leaderboard on the page: columns, sorting, one row per solver.
+import { baselineMissing, leaderboard, scoreNow, tableNow } from "./board.js";
+import { arrow, data, familyIndex, lossOf, metricOf, ranks } from "./data.js";
+import { $, count, h, MISSING, number, seconds, signed } from "./elements.js";
+import { change, state } from "./state.js";
+
 const MARKS = { better: "●", worse: "▼", unclear: "○" };
-let entries = [];
+export let entries = [];
 
 /** Columns: key, heading, tooltip, which direction is first, the number sorted by, and how a cell is shown. */
-function columns() {
-  const metric = metricOf(state.metric), others = data.metrics.filter((m) => m !== metric && !isPosterior(m));
-  const some = (name) => entries.some((e) => e[name] > 0);
-  return [
-    { key: "solver", head: "Solver", first: "up", by: (e) => e.solver, cell: solverCell, left: true },
-    ranks(metric) && { key: "rank", head: "Rank", tip: "The places that the images do not rule out, for all solvers together with 95 %", first: "up",
-      by: (e) => (e.rank ? e.rank[0] + e.rank[1] / 1000 + e.score.mean * (metric.better === "higher" ? -1e-9 : 1e-9) : NaN), cell: rankCell },
-    { key: "score", head: metric.label + arrow(metric), tip: metric.protocol, main: true, first: metric.better === "higher" ? "down" : "up",
-      by: (e) => e.score.mean, cell: (e) => plusMinus(e.score, metric, number) },
-    ranks(metric) && state.baseline && { key: "delta", head: `Δ ${metric.label}`, tip: `Paired difference to ${state.baseline}`, first: "down",
-      by: (e) => (e.delta ? e.delta.mean : NaN), cell: (e) => deltaCell(e, metric) },
-    ...others.map((m) => ({ key: `m-${m.name}`, head: m.label + arrow(m), tip: m.protocol, first: m.better === "higher" ? "down" : "up",
-      by: (e) => e.scores[m.name].mean, cell: (e) => scoreCell(e, m) })),
-    { key: "seconds", head: "Time", tip: "Median solve time per image", first: "up", by: (e) => e.seconds, cell: (e) => [seconds(e.seconds)] },
-    some("calls") && { key: "calls", head: "A + Aᵀ", tip: "Median calls of the blur and of its adjoint; 0 where a solver multiplies by its transfer function instead",
-      first: "up", by: (e) => e.calls, cell: (e) => [count(e.calls)] },
-    some("evaluations") && { key: "evaluations", head: "NFE", tip: "Median network passes, forward and backward", first: "up", by: (e) => e.evaluations, cell: (e) => [count(e.evaluations)] },
-    some("failed") && { key: "failed", head: "Failed", tip: "Cells that failed; they count as the blurred input where its value is known", first: "down",
-      by: (e) => e.failed, cell: (e) => [e.failed ? h("span", { class: "bad" }, `✕ ${e.failed} of ${e.cells}`) : "0"] },
-    entries.some((e) => e.certificate) && { key: "certificate", head: "Cert.", tip: "Certificate: was the solver right where the exact posterior is known?", first: "down",
-      by: (e) => ({ pass: 2, fail: 1 })[e.certificate?.verdict] || 0, cell: certificateCell },
-  ].filter(Boolean);
+export function columns() {
+  const metric = metricOf(state.metric);
+  return [...standingColumns(metric), ...otherMetrics(metric).map(metricColumn), ...costColumns()].filter(Boolean);
 }
 
-const isPosterior = (m) => /_mean$|^crps$|^coverage_/.test(m.name);
-
-function solverCell(e) {
-  const tag = (text, title, kind = "") => h("span", { class: `tag ${kind}`, title }, text);
+function standingColumns(metric) {
+  const ranked = ranks(metric);
   return [
-    h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
-    h("span", { class: "solver", title: [e.solver_name, e.settings, e.weights && `weights ${e.weights}`].filter(Boolean).join(" · ") }, e.solver),
-    e.family && h("span", { class: "family" }, e.family),
-    e.weights && h("span", { class: "family weights", title: "Weights: name, and the beginning of the file's SHA-256" }, e.weights),
-    e.solver === state.baseline && tag("baseline", "The others are compared with it"),
-    e.tuning === "val" && tag("tuned", "Tuned on the validation split, per setting"),
-    e.tuning === "oracle" && tag("oracle", "Tuned on the test images themselves: an upper bound", "warn-tag"),
-    e.blind && tag("blind", "Saw neither PSF nor noise level"),
-    e.absent > 0 && tag(`${e.absent} cells not run`, "Its mean is over other cells than the others'", "warn-tag"),
+    ranked &&
+      entries.some((e) => e.score.best !== null) && {
+        key: "best",
+        head: "Best?",
+        tip: "● may be the best: not distinguishable from the best row, 95 % for all rows together (Hsu 1984)",
+        first: "down",
+        by: (e) => Number(e.score.best) - lossOf(metric)(e.score.mean) * 1e-9,
+        cell: bestCell,
+        kind: "best",
+      },
+    { key: "solver", head: "Solver", first: "up", by: (e) => e.solver, cell: solverCell, left: true },
+    {
+      key: "score",
+      head: metric.label + arrow(metric),
+      tip: metric.protocol,
+      first: metric.better === "higher" ? "down" : "up",
+      by: (e) => e.score.mean,
+      cell: (e) => (ranked && state.baseline ? valueCell(e.score, metric) : withInterval(e.score, metric, number)),
+      kind: "main",
+    },
+    ranked &&
+      state.baseline && {
+        key: "delta",
+        head: `Δ ${metric.label}`,
+        tip: `Paired difference to ${state.baseline} on the same cells, with its 95 % interval${groupsText()}`,
+        first: "down",
+        by: (e) => (e.delta ? e.delta.mean : NaN),
+        cell: (e) => deltaCell(e, metric),
+      },
+    ranked &&
+      scoreNow().ranks && {
+        key: "rank",
+        head: "Ranks",
+        tip: "The places that the data do not rule out, 95 % for each row by itself",
+        first: "up",
+        by: (e) => (e.score.rank ? e.score.rank[0] + e.score.rank[1] / 1000 : NaN),
+        cell: rankCell,
+      },
   ];
 }
 
-function rankCell(e) {
-  if (!e.rank) return [h("span", { class: "pm" }, MISSING)];
-  return [e.rank[0] === e.rank[1] ? String(e.rank[0]) : `${e.rank[0]}–${e.rank[1]}`];
+/** What samples add to the chosen metric comes first. */
+function otherMetrics(metric) {
+  const of = (m) => m.name === `${metric.name}_sample` || m.name === "crps";
+  const others = data.metrics.filter((m) => m !== metric);
+  return [...others.filter(of), ...others.filter((m) => !of(m) && !isPosterior(m))];
 }
 
-function plusMinus(score, metric, format) {
-  return [h("span", { class: "value" }, format(score.mean, metric.digits)), " ", h("span", { class: "pm" }, `± ${number(score.half, metric.digits)}`)];
+const metricColumn = (m) => ({
+  key: `m-${m.name}`,
+  head: m.label + arrow(m),
+  tip: m.protocol,
+  first: m.better === "higher" ? "down" : "up",
+  by: (e) => e.scores[m.name].mean,
+  cell: (e) => valueCell(e.scores[m.name], m),
+});
+
+function costColumns() {
+  const some = (name) => entries.some((e) => e[name] > 0);
+  const calls =
+    "Median calls of the blur and of its adjoint; 0 where a solver multiplies by its transfer function instead";
+  const failed = "Cells that failed; they count as the blurred input where its value is known";
+  const column = (key, head, tip, cell) => ({ key, head, tip, first: "up", by: (e) => e[key], cell });
+  return [
+    column("seconds", "Time", "Median solve time per image", (e) => [seconds(e.seconds)]),
+    some("calls") && column("calls", "A + Aᵀ", calls, (e) => [count(e.calls)]),
+    some("evaluations") &&
+      column("evaluations", "NFE", "Median network passes, forward and backward", (e) => [count(e.evaluations)]),
+    some("failed") && { ...column("failed", "Failed", failed, failedCell), first: "down" },
+    entries.some((e) => e.certificate) && {
+      key: "certificate",
+      head: "Cert.",
+      tip: "Certificate: was the solver right where the exact posterior is known?",
+      first: "down",
+      by: (e) => ({ pass: 2, fail: 1 })[e.certificate?.verdict] || 0,
+      cell: certificateCell,
+    },
+  ];
+}
+
+export const isPosterior = (m) => /_sample$|^crps$|^coverage_/.test(m.name);
+export const missing = (title) => [h("span", { class: "pm", title }, MISSING)];
+const failedCell = (e) => [e.failed ? h("span", { class: "bad" }, `✕ ${e.failed} of ${e.cells}`) : "0"];
+
+function bestCell(e) {
+  if (e.score.best === null) return missing(whyNot());
+  const about = e.score.needed
+    ? `; about ${count(e.score.needed)} photographs would tell it from the leading row`
+    : "";
+  if (!e.score.best) return [h("span", { class: "sr" }, "no")];
+  const text = `not distinguishable from the best${about}`;
+  return [h("span", { class: "mark better", role: "img", "aria-label": text, title: text }, "●")];
+}
+
+function solverCell(e) {
+  return [
+    h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
+    h("span", { class: "solver", title: [e.solver_name, e.settings].filter(Boolean).join(" · ") }, e.solver),
+    e.family && h("span", { class: "family" }, e.family),
+    e.weights &&
+      h("span", { class: "family weights", title: "Weights: name, and the beginning of their SHA-256" }, e.weights),
+    ...tagsOf(e).map(([text, title, kind = ""]) => h("span", { class: `tag ${kind}`, title }, text)),
+  ];
+}
+
+function tagsOf(e) {
+  return [
+    e.solver === state.baseline && ["baseline", "The others are compared with it"],
+    e.twin && [`= ${e.twin}`, "The same estimator by another implementation: one comparison, not two"],
+    e.tuning === "val" && ["tuned", "Tuned on the validation split, per setting"],
+    e.tuning === "oracle" && ["oracle", "Tuned on the test images themselves: an upper bound", "warn-tag"],
+    e.samples > 1 && [`mean of ${count(e.samples)}`, "A sampler: it stands by the mean of its samples"],
+    e.blind && ["blind", "Saw neither PSF nor noise level"],
+    e.training && [e.training, "Where this run lies to what the weights were trained on", "warn-tag"],
+    e.absent > 0 && [`${e.absent} cells not run`, "Its mean is over other cells than the others'", "warn-tag"],
+  ].filter(Boolean);
+}
+
+function rankCell(e) {
+  if (!e.score.rank) return missing();
+  const [low, high] = e.score.rank;
+  return [low === high ? String(low) : `${low}–${high}`];
+}
+
+/** "(low to high)", or nothing where there is no interval. */
+export function intervalText(score, metric, format = number) {
+  if (!Number.isFinite(score.low) || !Number.isFinite(score.high)) return "";
+  return `(${format(score.low, metric.digits)} to ${format(score.high, metric.digits)})`;
+}
+
+function withInterval(score, metric, format) {
+  const interval = intervalText(score, metric, format);
+  const value = h("span", { class: "value", title: interval ? "" : whyNot() }, format(score.mean, metric.digits));
+  return [value, interval && " ", interval && h("span", { class: "pm" }, interval)];
+}
+
+function valueCell(score, metric) {
+  const interval = intervalText(score, metric);
+  const title = interval ? `95 % interval of the mean ${interval}${groupsText()}` : whyNot();
+  return [h("span", { class: "value", title }, number(score.mean, metric.digits))];
 }
 
 function deltaCell(e, metric) {
-  if (!e.delta) return [h("span", { class: "pm" }, MISSING)];
-  const word = e.delta.verdict, p = `Holm-adjusted p = ${e.delta.p.toPrecision(2)}`;
-  return [...plusMinus(e.delta, metric, signed), " ", h("span", { class: `mark ${word}`, role: "img", "aria-label": word, title: p }, MARKS[word])];
+  if (!e.delta) return missing();
+  const { verdict, p, how } = e.delta;
+  const text = { better: "better", worse: "worse", unclear: "not separable" }[verdict];
+  const title = Number.isNaN(p) ? whyNot() : `${text}: p = ${p.toPrecision(2)}, adjusted by ${how}`;
+  const mark = h("span", { class: `mark ${verdict}`, role: "img", "aria-label": text, title }, MARKS[verdict]);
+  return [...withInterval(e.delta, metric, signed), " ", mark];
 }
 
-function scoreCell(e, m) {
-  const { mean, half } = e.scores[m.name];
-  return [h("span", { title: `± ${number(half, m.digits)}` }, number(mean, m.digits))];
+/** Why there is no interval. */
+function whyNot() {
+  const { note } = scoreNow();
+  return note ? `No interval: ${note.replace("group", "photograph")}` : "";
 }
+
+const groupsText = () => `; ${photographs(scoreNow().groups)}`;
+const photographs = (n) => `${n} photograph${n === 1 ? "" : "s"}`;
 
 function certificateCell(e) {
-  if (!e.certificate) return [h("span", { class: "pm" }, MISSING)];
+  if (!e.certificate) return missing();
   const pass = e.certificate.verdict === "pass";
-  return [h("span", { class: pass ? "good" : "bad", role: "img", "aria-label": e.certificate.verdict, title: e.certificate.text }, pass ? "✓" : "✗")];
+  const about = { role: "img", "aria-label": e.certificate.verdict, title: e.certificate.text };
+  return [h("span", { class: pass ? "good" : "bad", ...about }, pass ? "✓" : "✗")];
 }
 
 function compareBy(column, down) {
   return (x, y) => {
-    const a = column.by(x), b = column.by(y);
+    const a = column.by(x);
+    const b = column.by(y);
     if (typeof a === "string") return (down ? -1 : 1) * a.localeCompare(b);
     return Number.isNaN(a) - Number.isNaN(b) || (down ? b - a : a - b) || 0;
   };
 }
 
-function drawBoard() {
-  const shown = columns(), column = shown.find((c) => c.key === state.sort) || shown.find((c) => c.main);
-  const down = state.down ? state.down === "1" : column.first === "down";
-  const sorted = [...entries].sort(compareBy(column, down));
-  const heading = (c) => h("th", { scope: "col", class: c.left ? "left" : "", "aria-sort": c === column ? (down ? "descending" : "ascending") : null },
-    h("button", { type: "button", class: "sort", title: c.tip, click: () => sortBy(c, column, down) }, c.head));
-  const row = (e) => h("tr", { class: e.solver === state.baseline ? "baseline" : "", "data-solver": e.solver, mouseenter: () => highlight(e.solver), mouseleave: () => highlight(null) },
-    shown.map((c) => h(c.left ? "th" : "td", { class: c.left ? "left" : c.main ? "main" : c.key === "rank" ? "rank" : "", scope: c.left ? "row" : null }, c.cell(e))));
-  $("board").replaceChildren(h("thead", {}, h("tr", {}, shown.map(heading))), h("tbody", {}, sorted.map(row)));
-  $("board-and-front").classList.toggle("stacked", shown.length > 9);
-  $("board-note").textContent = boardNote();
+/** Implementations of one estimator stand together, at the place of the first of them. */
+function grouped(sorted) {
+  const first = new Map();
+  for (const e of sorted) if (!first.has(e.same_as)) first.set(e.same_as, e.solver);
+  const place = new Map([...first.keys()].map((name, k) => [name, k]));
+  return sorted
+    .map((e) => ({ ...e, twin: first.get(e.same_as) === e.solver ? "" : first.get(e.same_as) }))
+    .sort((x, y) => place.get(x.same_as) - place.get(y.same_as));
 }
 
-function boardNote() {
-  const cells = chosenCells(), images = unique(pick(data.cells.image, cells)).length;
-  const what = [state.blur, state.noise && `noise ${state.noise}`].filter(Boolean).join(", ") || "all settings";
-  return `${what}: ${cells.length} measurements of ${images} image${images === 1 ? "" : "s"}`;
+export function drawBoard() {
+  const all = columns();
+  const column = all.find((c) => c.key === state.sort) || all.find((c) => c.key === "score");
+  const down = state.down ? state.down === "1" : column.first === "down";
+  const sorted = grouped([...entries].sort(compareBy(column, down)));
+  const heading = (c) => {
+    const order = c === column ? (down ? "descending" : "ascending") : null;
+    const button = { type: "button", class: "sort", title: c.tip, click: () => sortBy(c, column, down) };
+    return h("th", { scope: "col", class: classOf(c), "aria-sort": order }, h("button", button, c.head));
+  };
+  $("board").replaceChildren(
+    h("thead", {}, h("tr", {}, all.map(heading))),
+    h(
+      "tbody",
+      {},
+      sorted.map((e) => boardRow(e, all)),
+    ),
+  );
+  $("board-and-front").classList.toggle("stacked", all.length > 8);
+  drawNotes();
+}
+
+const classOf = (c) => (c.left ? "left" : c.kind || "");
+
+function boardRow(e, all) {
+  const about = {
+    class: `${e.solver === state.baseline ? "baseline" : ""}${e.twin ? " twin" : ""}`,
+    "data-solver": e.solver,
+    mouseenter: () => highlight(e.solver),
+    mouseleave: () => highlight(null),
+  };
+  const cell = (c) => h(c.left ? "th" : "td", { class: classOf(c), scope: c.left ? "row" : null }, c.cell(e));
+  return h("tr", about, all.map(cell));
+}
+
+/** What the table rests on, and what its marks mean while one chooses among tables. */
+function drawNotes() {
+  const score = scoreNow();
+  $("board-note").textContent = boardNote();
+  $("few").hidden = !score.few.includes("1");
+  $("few").title = "Below 10 photographs an interval may be too narrow where differences are skewed";
+  const tables = data.tables.length * data.metrics.filter(ranks).length;
+  const others = Math.max(entries.length - 1, 0);
+  const how = state.baseline && data.baseline === data.solvers.findIndex((s) => s.solver === state.baseline);
+  $("multiplicity").textContent =
+    `Marks account for the ${others} comparisons of one table (${how ? "Holm" : "Benjamini–Hochberg, all pairs"})` +
+    (tables > 1 ? `, not for choosing among this page's ${tables} tables: decide on filter and metric first.` : ".");
+  $("no-baseline").hidden = !baselineMissing();
+}
+
+export function boardNote() {
+  const table = tableNow();
+  const score = scoreNow();
+  const chosen = data.axes.filter((a) => state[a.name]).map((a) => `${a.label.toLowerCase()} ${state[a.name]}`);
+  const kernels = score.kernels ? ` blurred by ${score.kernels} shared kernel${score.kernels === 1 ? "" : "s"}` : "";
+  const crops = table.images === score.groups ? "" : ` (${table.images} pictures)`;
+  const why = score.note ? `; no intervals: ${score.note.replace("group", "photograph")}` : "";
+  const measurements = `${table.cells} measurement${table.cells === 1 ? "" : "s"} of ${photographs(score.groups)}`;
+  return `${chosen.join(", ") || "all settings"}: ${measurements}${crops}${kernels}${why}`;
 }
 
 function sortBy(column, current, down) {
@@ -105,24 +271,40 @@ function sortBy(column, current, down) {
 }
 
 /** Light up one solver in the table and in the plots. */
-function highlight(solver) {
-  for (const mark of document.querySelectorAll("[data-solver]")) mark.classList.toggle("lit", solver !== null && mark.dataset.solver === solver);
+export function highlight(solver) {
+  for (const mark of document.querySelectorAll("[data-solver]")) {
+    mark.classList.toggle("lit", solver !== null && mark.dataset.solver === solver);
+  }
   $("pareto")?.classList.toggle("dimmed", solver !== null);
 }
 
 /** Solvers that drew posterior samples: what only samples can tell. */
 function drawPosterior() {
-  const metrics = data.metrics.filter(isPosterior), table = $("posterior-table");
+  const table = $("posterior-table");
   if (!table) return;
-  const shown = entries.filter((e) => metrics.some((m) => !Number.isNaN(e.scores[m.name].mean)));
+  const metrics = data.metrics.filter(isPosterior);
+  const drawn = entries.filter((e) => e.samples > 1 && metrics.some((m) => !Number.isNaN(e.scores[m.name].mean)));
+  const heads = metrics.map((m) => h("th", { scope: "col", title: m.protocol }, m.label + arrow(m)));
+  const row = (e) => [
+    h("th", { scope: "row", class: "left" }, e.solver),
+    h("td", {}, count(e.samples)),
+    metrics.map((m) => h("td", {}, withInterval(e.scores[m.name], m, number))),
+  ];
   table.replaceChildren(
-    h("thead", {}, h("tr", {}, h("th", { scope: "col", class: "left" }, "Solver"), h("th", { scope: "col" }, "Samples"),
-      metrics.map((m) => h("th", { scope: "col", title: m.protocol }, m.label + arrow(m))))),
-    h("tbody", {}, shown.map((e) => h("tr", {}, h("th", { scope: "row", class: "left" }, e.solver), h("td", {}, count(e.samples)),
-      metrics.map((m) => h("td", {}, plusMinus(e.scores[m.name], m, number)))))));
+    h(
+      "thead",
+      {},
+      h("tr", {}, h("th", { scope: "col", class: "left" }, "Solver"), h("th", { scope: "col" }, "Samples"), heads),
+    ),
+    h(
+      "tbody",
+      {},
+      drawn.map((e) => h("tr", {}, row(e))),
+    ),
+  );
 }
 
-function computeBoard() {
+export function computeBoard() {
   entries = leaderboard();
   drawBoard();
   drawPosterior();

@@ -1,10 +1,36 @@
 // All solvers on one measurement: panels that zoom, pan and change their mode together.
-let shown = null; // the chunk on the screen
-const hasPictures = (setting) => data.pictures.some((p) => data.cells.setting[p.cell] === setting);
-const cellName = (p) => [data.settings[data.cells.setting[p.cell]].id, data.images[data.cells.image[p.cell]], data.cells.psf[p.cell], data.cells.rep[p.cell]].join(" | ");
-const currentPicture = () => data.pictures.find((p) => cellName(p) === state.cell) || data.pictures[0];
+import { chosenSettings } from "./board.js";
+import { showComparison } from "./compare.js";
+import { data, lossOf, metricOf } from "./data.js";
+import { $, fill, h, number, unique } from "./elements.js";
+import { startSwitch } from "./filters.js";
+import { paint, sharedScale, showScale } from "./maps.js";
+import { loadChunk } from "./pictures.js";
+import { AXES, change, follow, state } from "./state.js";
+import { entries } from "./table.js";
+import { applyZoom, startZoom } from "./zoom.js";
 
-function startViewer() {
+export let shown = null; // the chunk on the screen
+export const hasPictures = (setting) => data.pictures.some((p) => p.setting === setting);
+const imageName = (p) => `${p.dataset}/${p.image}`;
+const cellName = (p) => [data.settings[p.setting].id, imageName(p), p.psf, p.rep].join(" | ");
+
+/** The chosen picture if the filters leave it, else the first that they leave. */
+function currentPicture() {
+  const left = choosable();
+  return left.find((p) => cellName(p) === state.cell) || left[0];
+}
+
+/** Pictures that the filters leave; all of them where they leave none. */
+function choosable() {
+  const settings = chosenSettings();
+  const left = data.pictures.filter(
+    (p) => settings.includes(p.setting) && (!state.dataset || p.dataset === state.dataset),
+  );
+  return left.length ? left : data.pictures;
+}
+
+export function startViewer() {
   for (const id of ["pick-setting", "pick-image", "pick-draw"]) $(id).addEventListener("change", () => picked(id));
   $("previous").addEventListener("click", () => step(-1));
   $("next").addEventListener("click", () => step(1));
@@ -12,49 +38,67 @@ function startViewer() {
   $("unzoom").addEventListener("click", () => change({ zoom: "" }));
   startSwitch("modes", "mode");
   startZoom($("images"));
-  follow(["cell", "mode", "scale", "metric"], showCell);
+  follow(["cell", "mode", "scale", "metric", "family", "baseline", ...AXES], showCell);
   follow(["zoom"], applyZoom);
 }
 
-const settingOf = (p) => data.cells.setting[p.cell], imageOf = (p) => data.cells.image[p.cell];
-const drawOf = (p) => `PSF ${data.cells.psf[p.cell]}, repetition ${data.cells.rep[p.cell]}`;
+const drawOf = (p) => `PSF ${p.psf}, repetition ${p.rep}`;
 
 /** Menus that lead to the current cell. */
 function fillMenus(now) {
-  const here = data.pictures.filter((p) => settingOf(p) === settingOf(now)), same = here.filter((p) => imageOf(p) === imageOf(now));
-  fill($("pick-setting"), unique(data.pictures.map(settingOf)).map((s) => [s, data.settings[s].id]), String(settingOf(now)));
-  fill($("pick-image"), unique(here.map(imageOf)).map((i) => [i, data.images[i].split("/").slice(1).join("/")]), String(imageOf(now)));
-  fill($("pick-draw"), same.map((p) => [drawOf(p), drawOf(p)]), drawOf(now));
+  const here = choosable().filter((p) => p.setting === now.setting);
+  const same = here.filter((p) => imageName(p) === imageName(now));
+  const datasets = unique(here.map((p) => p.dataset)).length;
+  const images = unique(here.map(imageName)).map((name) => [
+    name,
+    datasets > 1 ? name : name.split("/").slice(1).join("/"),
+  ]);
+  fill(
+    $("pick-setting"),
+    unique(choosable().map((p) => p.setting)).map((s) => [s, data.settings[s].id]),
+    String(now.setting),
+  );
+  fill($("pick-image"), images, imageName(now));
+  fill(
+    $("pick-draw"),
+    same.map((p) => [drawOf(p), drawOf(p)]),
+    drawOf(now),
+  );
   $("draw-label").hidden = same.length < 2;
 }
 
 function picked(id) {
-  const setting = Number($("pick-setting").value), image = Number($("pick-image").value);
-  const here = data.pictures.filter((p) => settingOf(p) === setting);
-  const same = here.filter((p) => imageOf(p) === image);
+  const setting = Number($("pick-setting").value);
+  const here = choosable().filter((p) => p.setting === setting);
+  const same = here.filter((p) => imageName(p) === $("pick-image").value);
   const goal = (id === "pick-draw" && same.find((p) => drawOf(p) === $("pick-draw").value)) || same[0] || here[0];
   change({ cell: cellName(goal) });
 }
 
-function step(by) {
-  const n = data.pictures.length;
-  change({ cell: cellName(data.pictures[(data.pictures.indexOf(currentPicture()) + by + n) % n]) });
+export function step(by) {
+  const left = choosable();
+  change({ cell: cellName(left[(left.indexOf(currentPicture()) + by + left.length) % left.length]) });
 }
 
-function openSetting(setting, solver) {
-  const image = imageOf(currentPicture()), here = data.pictures.filter((p) => settingOf(p) === setting);
-  change({ cell: cellName(here.find((p) => imageOf(p) === image) || here[0]), a: solver });
+export function openSetting(setting, solver) {
+  const image = imageName(currentPicture());
+  const here = data.pictures.filter((p) => p.setting === setting);
+  change({ cell: cellName(here.find((p) => imageName(p) === image) || here[0]), a: solver });
   $("images").scrollIntoView();
 }
 
 let ticket = 0;
 async function showCell() {
-  const mine = ++ticket, now = currentPicture(), viewer = $("viewer"), mode = state.mode;
+  const mine = ++ticket,
+    now = currentPicture(),
+    viewer = $("viewer"),
+    mode = state.mode;
   viewer.setAttribute("aria-busy", "true");
   fillMenus(now);
   try {
     const chunk = await loadChunk(now.chunk);
-    const pictures = ordered(chunk.pictures, now.cell), scale = await sharedScale(pictures, mode);
+    const pictures = ordered(chunk.pictures),
+      scale = await sharedScale(pictures, mode);
     const figures = pictures.map((p, i) => panel(p, pictures, i - 3, mode));
     await Promise.all(pictures.map((p, i) => p.src && paint(figures[i].querySelector("canvas"), p, mode, scale)));
     if (mine !== ticket) return;
@@ -70,17 +114,10 @@ async function showCell() {
 }
 
 /** Truth, measurement and PSF first, then the solvers as the leaderboard ranks them. */
-function ordered(pictures, cell) {
+function ordered(pictures) {
   const place = new Map(entries.map((e, k) => [e.solver, k]));
-  const known = pictures.map((p) => ({ ...p, scores: scoresOf(p, cell) }));
-  const rank = (p) => (p.kind === "solver" ? (place.has(p.label) ? place.get(p.label) : 1e6) : -1);
-  return known.sort((p, q) => rank(p) - rank(q)).map((p, i) => Object.assign(pictures.find((o) => o.label === p.label && o.kind === p.kind), { scores: p.scores, at: i }));
-}
-
-function scoresOf(p, cell) {
-  const s = data.solvers.findIndex((x) => x.solver === p.label);
-  if (p.kind === "y") return Object.fromEntries(data.metrics.map((m) => [m.name, inputs(m.name)[cell]]));
-  return p.kind === "solver" && s >= 0 ? Object.fromEntries(data.metrics.map((m) => [m.name, values(m.name)[s][cell]])) : {};
+  const rank = (p) => (p.kind === "solver" ? (place.get(p.label) ?? 1e6) : -1);
+  return pictures.filter((p) => p.kind !== "solver" || place.has(p.label)).sort((p, q) => rank(p) - rank(q));
 }
 
 function panel(p, all, digit, mode) {
@@ -94,16 +131,28 @@ function panel(p, all, digit, mode) {
 }
 
 function caption(p, all, digit) {
-  const metric = metricOf(state.metric), value = p.scores[state.metric];
+  const metric = metricOf(state.metric),
+    value = p.scores?.[state.metric];
   const known = Number.isFinite(value) && !p.failure;
   const best = known && p.kind === "solver" && isBest(value, metric, all);
-  return h("figcaption", {},
-    h("span", { class: "name", title: p.label }, p.kind === "solver" && digit < 9 && h("kbd", {}, String(digit + 1)), p.label),
+  return h(
+    "figcaption",
+    {},
+    h(
+      "span",
+      { class: "name", title: p.label },
+      p.kind === "solver" && digit < 9 && h("kbd", {}, String(digit + 1)),
+      p.label,
+    ),
     h("span", { class: `score${best ? " best" : ""}` }, known ? number(value, metric.digits) : p.note || ""),
-    p.kind === "solver" && p.key && h("code", { class: "key", title: `bench show ${p.key}` }, p.key));
+    p.kind === "solver" && p.key && h("code", { class: "key", title: `bench show ${p.key}` }, p.key),
+  );
 }
 
 function isBest(value, metric, all) {
-  const loss = lossOf(metric), others = all.filter((p) => p.kind === "solver" && !p.failure).map((p) => loss(p.scores[metric.name])).filter(Number.isFinite);
+  const loss = lossOf(metric),
+    others = all
+      .filter((p) => p.kind === "solver" && !p.failure && Number.isFinite(p.scores?.[metric.name]))
+      .map((p) => loss(p.scores[metric.name]));
   return loss(value) <= Math.min(...others);
 }

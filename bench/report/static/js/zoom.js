@@ -1,11 +1,14 @@
 // One zoom for all panels: state.zoom is "magnification,x,y", x and y the centre as fractions of the picture.
+import { placeRow } from "./compare.js";
+import { $, clamp, number } from "./elements.js";
+import { change, state } from "./state.js";
 
-function zoomNow() {
+export function zoomNow() {
   const [z, x, y] = state.zoom.split(",").map(Number);
   return Number.isFinite(y) && z > 1 ? { z, x, y } : { z: 1, x: 0.5, y: 0.5 };
 }
 
-function setZoom(z, x, y) {
+export function setZoom(z, x, y) {
   z = clamp(z, 1, 32);
   const half = 0.5 / z;
   const at = [x, y].map((v) => clamp(v, half, 1 - half).toFixed(4));
@@ -13,8 +16,9 @@ function setZoom(z, x, y) {
 }
 
 /** Positions are CSS variables of the section, so that a drag repaints nothing. */
-function applyZoom() {
-  const { z, x, y } = zoomNow(), style = $("images").style;
+export function applyZoom() {
+  const { z, x, y } = zoomNow(),
+    style = $("images").style;
   style.setProperty("--z", z);
   style.setProperty("--x", `${100 * (0.5 - x * z)}%`);
   style.setProperty("--y", `${100 * (0.5 - y * z)}%`);
@@ -23,18 +27,28 @@ function applyZoom() {
   placeRow();
 }
 
-function startZoom(section) {
+export function startZoom(section) {
   let grip = null;
   const zoomable = (event) => event.target.closest(".frame:not(.psf .frame):not(.still)");
-  section.addEventListener("wheel", (event) => {
-    const frame = zoomable(event);
-    // The page scrolls as ever until a picture is clicked; then the wheel belongs to the pictures.
-    if (!frame || !(event.ctrlKey || section.contains(document.activeElement) && document.activeElement.closest(".frame"))) return;
-    event.preventDefault();
-    const { z, x, y } = zoomNow(), box = frame.getBoundingClientRect(), next = clamp(z * 1.0015 ** -event.deltaY, 1, 32);
-    const [u, v] = [(event.clientX - box.left) / box.width - 0.5, (event.clientY - box.top) / box.height - 0.5];
-    setZoom(next, x + u / z - u / next, y + v / z - v / next);
-  }, { passive: false });
+  section.addEventListener(
+    "wheel",
+    (event) => {
+      const frame = zoomable(event);
+      // The page scrolls as ever until a picture is clicked; then the wheel belongs to the pictures.
+      if (
+        !frame ||
+        !(event.ctrlKey || (section.contains(document.activeElement) && document.activeElement.closest(".frame")))
+      )
+        return;
+      event.preventDefault();
+      const { z, x, y } = zoomNow(),
+        box = frame.getBoundingClientRect(),
+        next = clamp(z * 1.0015 ** -event.deltaY, 1, 32);
+      const [u, v] = [(event.clientX - box.left) / box.width - 0.5, (event.clientY - box.top) / box.height - 0.5];
+      setZoom(next, x + u / z - u / next, y + v / z - v / next);
+    },
+    { passive: false },
+  );
   section.addEventListener("pointerdown", (event) => {
     const frame = zoomable(event);
     if (!frame || event.button) return;
@@ -44,8 +58,12 @@ function startZoom(section) {
   });
   section.addEventListener("pointermove", (event) => {
     if (!grip || zoomNow().z === 1) return;
-    const box = grip.frame.getBoundingClientRect(), { z, x, y } = grip.from;
+    const box = grip.frame.getBoundingClientRect(),
+      { z, x, y } = grip.from;
     setZoom(z, x - (event.clientX - grip.x) / box.width / z, y - (event.clientY - grip.y) / box.height / z);
   });
-  for (const end of ["pointerup", "pointercancel"]) section.addEventListener(end, () => { grip = null; });
+  for (const end of ["pointerup", "pointercancel"])
+    section.addEventListener(end, () => {
+      grip = null;
+    });
 }
