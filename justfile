@@ -15,10 +15,12 @@ lint:
     uv run ruff check .
     uv run ruff format --check .
     uv run pyright
+    .ci/biome ci
 
 fix:
     uv run ruff check --fix .
     uv run ruff format .
+    .ci/biome check --write
 
 # The main job and its page.
 quickstart:
