@@ -153,7 +153,7 @@ def leaderboard(
         kernels=design.n_kernels,
         settings=design.n_settings,
         compared=compared,
-        note=_note(design),
+        note=reason(design),
     )
 
 
@@ -248,7 +248,8 @@ def _count(needed: float) -> int | None:
     return int(needed) if np.isfinite(needed) else None
 
 
-def _note(design: Design) -> str:
+def reason(design: Design) -> str:
+    """Why a design allows no interval; "" if it does."""
     if design.n_kernels is not None and design.n_kernels < MIN_KERNELS:
         return "one kernel" if design.n_kernels == 1 else f"{design.n_kernels} kernels"
     n = design.n_groups

@@ -120,15 +120,26 @@ def rank_ranges(rivals: Rivals, level: float = LEVEL, *, simultaneous: bool = Fa
         level: chance that a row's range holds its true rank; of all ranges together when ``simultaneous``.
         simultaneous: all ranges hold together, instead of each by itself.
     """
-    S, pairs = len(rivals.parts.mean), rivals.pairs
-    if S == 0 or not rivals.judged or int(pairs.groups.min()) < RANK_GROUPS:
+    S = len(rivals.parts.mean)
+    if S == 0 or not rivals.judged or int(rivals.pairs.groups.min()) < RANK_GROUPS:
         return None
-    if S == 1:
-        return [(1, 1)]
-    c = rivals.critical_values(level, two_sided=True, simultaneous=simultaneous)[:, None]
-    statistic = pairs.statistic()
-    better, worse = statistic < -c, statistic > c
+    worse, better = surely_worse(rivals, level, simultaneous=simultaneous)
     return [(1 + int(worse[i].sum()), S - int(better[i].sum())) for i in range(S)]
+
+
+def surely_worse(rivals: Rivals, level: float = LEVEL, *, simultaneous: bool = True) -> tuple[Array, Array]:
+    """(S, S) booleans: row i is surely worse than row j; and: surely better.
+
+    With ``simultaneous`` no pair at all is judged wrongly with the level's chance, whichever rows are equal; without,
+    none of a row's own pairs. (Hsu's comparisons promise less: any one best row stays a candidate with the level's
+    chance, but of several equal rows some may go.) Nothing is sure without standard errors.
+    """
+    S = len(rivals.parts.mean)
+    if S < 2 or not rivals.judged:
+        return np.zeros((S, S), bool), np.zeros((S, S), bool)
+    c = rivals.critical_values(level, two_sided=True, simultaneous=simultaneous)[:, None]
+    statistic = rivals.pairs.statistic()
+    return statistic > c, statistic < -c
 
 
 def _lower_end(pairs: Estimate, c: Array) -> Array:
