@@ -8,6 +8,7 @@ from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Op
 from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
 from bench.files import roots
 from bench.methods.problem import Problem, Solver, tunable
+from bench.plugins.import_path import import_object
 
 __version__ = "0.1.0"
 
@@ -28,6 +29,7 @@ __all__ = [
     "SettingError",
     "Solver",
     "SolverError",
+    "import_object",
     "tunable",
 ]
 

@@ -22,6 +22,7 @@ from bench.imaging.blur import Boundary
 from bench.imaging.measure import measure
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
+from bench.plugins.describe import Kind
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.seeds import generator
 
@@ -44,7 +45,7 @@ class Tuned(NamedTuple):
     psnr: float
 
 
-def made(kind: str, name: str, **settings: Any) -> Any:
+def made(kind: Kind, name: str, **settings: Any) -> Any:
     """A shipped plug-in."""
     return load_plugin(find_plugin(kind, name))(**settings)
 

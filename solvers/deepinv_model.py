@@ -1,6 +1,5 @@
 """Any reconstruction model of deepinv, or one with its interface, by import path."""
 
-import importlib
 import inspect
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -9,7 +8,7 @@ import torch
 from deepinv.models import Denoiser
 from torch import Tensor
 
-from bench import PluginError, Problem, SettingError, Solver, SolverError, tunable
+from bench import PluginError, Problem, SettingError, Solver, SolverError, import_object, tunable
 from bench.errors import did_you_mean
 from bench.methods.classical.padding import crop, surround
 from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
@@ -25,6 +24,8 @@ class DeepinvModel(Solver):
     reference: ClassVar[str] = (
         "Tachella et al., DeepInverse: A Python package for solving imaging inverse problems, 2025"
     )
+
+    imports: ClassVar[tuple[str, ...]] = ("model",)
 
     model: str = "pdcp_tv"  #: a preset, or package.module.Class that is built from ``options``
     options: dict[str, float | int | str | bool] | None = None  #: keywords of the class; they override a preset's
@@ -69,11 +70,10 @@ class DeepinvModel(Solver):
         )
 
     def _imported(self) -> torch.nn.Module:
-        module, _, name = self.model.rpartition(".")
         try:
-            cls = getattr(importlib.import_module(module), name)
-        except (ImportError, AttributeError) as error:
-            raise PluginError(f"deepinv_model: cannot import {self.model}: {error}") from error
+            cls = import_object(self.model)
+        except PluginError as error:
+            raise PluginError(f"deepinv_model: {error}") from error
         if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)) or issubclass(cls, Denoiser):
             raise PluginError(f"deepinv_model: {self.model} is not a class of models called as model(y, physics)")
         options: dict[str, object] = dict(self.options or {})

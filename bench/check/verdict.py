@@ -131,6 +131,12 @@ def _by_cell(rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
 
 
 def _refuse(pairs: Sequence[Pair]) -> None:
+    if open_ends := {b["solver"]: b["unverified"] for _, b in pairs if b.get("unverified")}:
+        listed = "; ".join(f"{solver} ({reason})" for solver, reason in open_ends.items())
+        raise ResultError(
+            "not comparable: the code behind some cells cannot be followed, so that their numbers may be those of "
+            f"older code: {listed}. A module named in a parameter that the plug-in lists in `imports` is followed"
+        )
     good = [(a, b) for a, b in pairs if a["status"] == b["status"] == "ok"]  # a failure may have come before the data
     for what, name in (("measurements", "y_sha"), ("weights", "weights_sha"), ("number type", "dtype")):
         unproven = name == "y_sha"  # equal is not enough: two unknown measurements are not one

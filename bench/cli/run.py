@@ -125,7 +125,13 @@ def _summary(finished: Finished) -> dict[str, object]:
             for r in rows
             if r["status"] != "ok"
         ],
+        "unverified": _unverified(finished),
     }
+
+
+def _unverified(finished: Finished) -> dict[str, str]:
+    """Solvers whose code cannot be followed, with the reasons."""
+    return {str(r["solver"]): str(r["unverified"]) for r in finished.test if r.get("unverified")}
 
 
 def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> None:
@@ -140,6 +146,8 @@ def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> Non
         typer.echo(
             f"tuned values at the edge of what was tried, a wider range may be better: {', '.join(edges)}", err=True
         )
+    for solver, reason in _unverified(finished).items():
+        typer.echo(f"unverified: {solver}: {reason}; an edit there would not run its cells again", err=True)
     folder = finished.folder
     typer.echo(
         f"results  {folder / 'results.parquet'}  ({len(finished.rows)} rows, {finished.computed} computed now)"

@@ -87,6 +87,7 @@ class Cell:
         tuning: how the candidate of a test cell was chosen.
         samples: how many posterior samples a stochastic solver draws.
         keep: whether the estimate is kept for the report.
+        unverified: what of the code behind it cannot be followed, so that the key may miss a change; mostly empty.
     """
 
     key: str
@@ -101,6 +102,7 @@ class Cell:
     tuning: Literal["val", "oracle"] | None = None
     samples: int = 1
     keep: bool = False
+    unverified: str = ""
 
     @property
     def place(self) -> list[Any]:
@@ -129,6 +131,7 @@ class Cell:
             "solver_name": self.solver.name,
             "solver_settings": canonical(self.solver.settings),
             "weights_sha": self.parts.get("weights"),
+            "unverified": self.unverified or None,
             "family": flags.get("family", "variational"),
             "same_as": estimator(flags.get("same_as"), self.solver.settings),
             "blind": bool(flags.get("blind", False)),

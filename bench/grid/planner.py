@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -14,7 +14,9 @@ from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex, Indexed
 from bench.grid.schema import Grid, SolverEntry, Source
 from bench.grid.variants import Variant
-from bench.plugins.code_digest import code_digest, harness_digest
+from bench.plugins.code_digest import code_of, harness_digest
+from bench.plugins.contents import keyed, unverified
+from bench.plugins.describe import Plugin
 from bench.plugins.weights import find_weights, sha256
 from bench.seeds import digest
 
@@ -62,8 +64,22 @@ class Setting:
         assert isinstance(operator, Operator)
         outside = operator.fingerprint()
         settings = {k: v for k, v in self.blur.settings.items() if outside is None or k != "path"}
-        blur = [code_digest(self.blur.plugin), self.blur.plugin.class_name, settings, outside]
-        return [blur, [code_digest(self.noise.plugin), self.noise.plugin.class_name, self.noise.settings]]
+        return [[*_keyed(self.blur.plugin, settings), outside], _keyed(self.noise.plugin, self.noise.settings)]
+
+    @cached_property
+    def unverified(self) -> str:
+        """What of the code of blur and noise cannot be followed."""
+        return _joined(unverified(v.plugin, v.settings) for v in (self.blur, self.noise))
+
+
+def _keyed(plugin: Plugin, settings: Mapping[str, Any]) -> list[Any]:
+    """A plug-in with its settings as keys hold them."""
+    code = code_of(plugin)
+    return [code.digest, code.packages, plugin.class_name, keyed(plugin, settings)]
+
+
+def _joined(reasons: Iterable[str]) -> str:
+    return "; ".join(dict.fromkeys(r for r in reasons if r))
 
 
 def settings_of(grid: Grid) -> list[Setting]:
@@ -103,6 +119,7 @@ class Planner:
         self.grid, self.index, self.only, self.limit = grid, index, only, limit
         self.settings = settings_of(grid)
         self._protocol = grid.protocol.model_dump()
+        self._open_ends: dict[Ref, str] = {}
         self._shots: dict[tuple[str, str], list[tuple[Shot, bool]]] = {}
 
     @cached_property
@@ -140,18 +157,9 @@ class Planner:
     ) -> Iterator[Cell]:
         """The cells of a solver with one candidate on the images of the phase's split."""
         solver = Ref.of(entry.variant.plugin, {**entry.variant.settings, **(candidate or {})})
-        parts = {
-            "solver code": code_digest(entry.variant.plugin)[:16],
-            "solver settings": digest(solver.settings)[:16],
-            "harness code": harness_digest()[:16],
-            "protocol": digest([self._protocol, self.grid.metrics])[:16],
-        }
-        samples = self._samples(phase) if entry.variant.plugin.flags.get("stochastic") else 1
-        if samples > 1:
-            parts["samples"] = str(samples)
-        if "weights" in solver.settings:
-            parts["weights"] = sha256(find_weights(solver.settings["weights"]))
-            parts["solver settings"] = digest({**solver.settings, "weights": None})[:16]
+        parts = self._parts(phase, solver)
+        samples = int(parts.get("samples", 1))
+        open_ends = unverified(solver.plugin, solver.settings)
         for setting in settings:
             told = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for shot, keep in self.shots(setting, "val" if phase == "val" else "test"):
@@ -168,8 +176,34 @@ class Planner:
                     candidate=None if candidate is None else dict(candidate),
                     tuning=tuning,
                     samples=samples,
+                    unverified=_joined([open_ends, setting.unverified, self._unverified(shot.dataset)]),
                     keep=keep and phase != "val",
                 )
+
+    def _parts(self, phase: Phase, solver: Ref) -> dict[str, str]:
+        """What the keys of a solver's cells are made of, whatever is measured: theme -> hash."""
+        plugin = solver.plugin
+        code, contents = code_of(plugin), keyed(plugin, solver.settings)
+        files = {n: v for n, v in contents.items() if v != solver.settings[n]}
+        parts = {
+            "solver code": code.digest[:16],
+            "solver settings": digest({n: None if n in files else v for n, v in solver.settings.items()})[:16],
+            "packages": digest(code.packages)[:16],
+            "harness code": harness_digest()[:16],
+            "protocol": digest([self._protocol, self.grid.metrics])[:16],
+        }
+        if (samples := self._samples(phase) if plugin.flags.get("stochastic") else 1) > 1:
+            parts["samples"] = str(samples)
+        if "weights" in solver.settings:
+            parts["weights"] = sha256(find_weights(solver.settings["weights"]))
+        if files:
+            parts["files"] = digest(files)[:16]
+        return parts
+
+    def _unverified(self, dataset: Ref) -> str:
+        if dataset not in self._open_ends:
+            self._open_ends[dataset] = unverified(dataset.plugin, dataset.settings)
+        return self._open_ends[dataset]
 
     def _samples(self, phase: Phase) -> int:
         wanted = self.grid.tune.samples if phase in ("val", "oracle") else None

@@ -29,6 +29,7 @@ from bench.grid.variants import Variant, expand
 from bench.grid.yaml import Located, read_yaml
 from bench.imaging.psf import require_distortion
 from bench.metrics.evaluate import METRICS, with_posterior
+from bench.plugins.contents import from_folder
 from bench.plugins.describe import Kind
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import describe, resolve
@@ -179,7 +180,7 @@ class _Top:
         name, settings, path = entry
         self._bounded(settings, path)
         try:
-            variants = expand(find_plugin(kind, name, self.base), self._from_base(settings))
+            variants = expand(find_plugin(kind, name, self.base), settings, self.base)
         except GridError:
             raise
         except limits.NO_PATH as error:
@@ -197,12 +198,6 @@ class _Top:
     def _bounded(self, settings: Mapping[str, Any], path: tuple[str | int, ...]) -> None:
         if (n := limits.combinations(settings)) > limits.MOST:
             raise self.doc.error(f"{n:,} combinations; at most {limits.MOST:,} are planned", *path)
-
-    def _from_base(self, settings: dict[str, Any]) -> dict[str, Any]:
-        """Settings whose ``path`` starts from the folder of the grid file, as a reader of the grid expects."""
-        if not isinstance(path := settings.get("path"), str):
-            return settings
-        return {**settings, "path": str((self.base / Path(path).expanduser()).resolve())}
 
     def blurs(self) -> list[Blurring]:
         found: list[Blurring] = []
@@ -249,7 +244,7 @@ class _Top:
                 raise self.doc.error(f"expected {name}: {{settings}}, got {settings!r}", "data", split, name)
             try:
                 plugin = find_plugin("dataset", name, self.base)
-                found.append(Source(plugin, resolve(plugin, self._from_base(dict(settings or {})))))
+                found.append(Source(plugin, resolve(plugin, from_folder(plugin, settings or {}, self.base))))
                 if limits.find_nan(found[-1].settings) is not None:
                     raise self.doc.error("nan is not a value", "data", split, name)
             except GridError:

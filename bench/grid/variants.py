@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from pathlib import Path
 from typing import Any, Literal
 
 from bench.errors import SettingError
+from bench.plugins.contents import from_folder
 from bench.plugins.describe import Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
@@ -31,8 +33,8 @@ class Variant:
     given: frozenset[str]
 
 
-def expand(plugin: Plugin, given: Mapping[str, Any]) -> list[Variant]:
-    """All variants of one entry, in the order written. Raises SettingError."""
+def expand(plugin: Plugin, given: Mapping[str, Any], base: Path | None = None) -> list[Variant]:
+    """All variants of one entry, in the order written; relative paths start from ``base``. Raises SettingError."""
     given = dict(given)
     ids = given.pop("id", None)
     zipped = _zipped(given)
@@ -43,12 +45,11 @@ def expand(plugin: Plugin, given: Mapping[str, Any]) -> list[Variant]:
             raise SettingError(f"{plugin.kind} {plugin.name!r}: {name} is an empty list")
     combos = [{**z, **dict(zip(axes, values, strict=True))} for z in zipped for values in product(*axes.values())]
     names = _ids(plugin, ids, combos)
-    base = ids if isinstance(ids, str) else None
+    stem = ids if isinstance(ids, str) else None
+    complete = [from_folder(plugin, {**fixed, **c}, base or Path.cwd()) for c in combos]
     return [
-        Variant(
-            plugin, base or (n if ids else plugin.label), n, resolve(plugin, {**fixed, **c}), frozenset({*fixed, *c})
-        )
-        for n, c in zip(names, combos, strict=True)
+        Variant(plugin, stem or (n if ids else plugin.label), n, resolve(plugin, s), frozenset(s))
+        for n, s in zip(names, complete, strict=True)
     ]
 
 

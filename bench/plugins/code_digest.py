@@ -1,21 +1,24 @@
 """Content keys: what a number depends on, and nothing else.
 
 A cell's key covers the code that made it (comments, docstrings, formatting and the names of first-party modules
-aside), the resolved settings, the image's pixels, the degradation, the seed and the protocol. It does not cover
-paths, hosts, timeouts, workers or library versions; these are recorded beside the result.
+aside) with what that imports from outside installed packages, the names and versions of the installed packages that
+it imports, the resolved settings and the content of what they name, the image's pixels, the degradation, the seed and
+the protocol. It does not cover paths, hosts, timeouts or workers; these are recorded beside the result.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 from bench.errors import PluginError
 from bench.files import roots
 from bench.plugins.describe import Plugin
+from bench.plugins.outside import follow, running, stamp
 
 #: What measures, solves and scores, as rooms and modules: every cell's numbers pass through it.
 HARNESS = ("bench.imaging", "bench.metrics", "bench.methods.make_problem", "bench.running.solve")
@@ -30,14 +33,59 @@ PRIORS = APART[0]
 SILENT = ("bench.errors", "bench.files", "bench.grid", "bench.plugins", "bench.results", "bench.running.environment")
 
 
-@cache
+class Code(NamedTuple):
+    """What a plug-in's numbers owe to code.
+
+    Attributes:
+        digest: sha256 over the normalised source of the plug-in and of all that it imports from outside installed
+            packages, transitively.
+        packages: ``name version`` of the installed packages that those files import.
+        unverified: what could not be followed, a phrase each.
+    """
+
+    digest: str
+    packages: tuple[str, ...]
+    unverified: tuple[str, ...]
+
+
 def code_digest(plugin: Plugin) -> str:
-    """sha256 over the plug-in's normalised source and that of the first-party modules it imports, transitively."""
+    """The ``digest`` of ``code_of(plugin)``."""
+    return code_of(plugin).digest
+
+
+def code_of(plugin: Plugin) -> Code:
+    """The code behind a plug-in, read again when one of its files was edited. Raises PluginError."""
+    stored = _codes.get(plugin)
+    if stored is None or any(_stamp_now(f) != s for f, s in stored[0].items()):
+        outside = follow(start_files(plugin))
+        files = closure(outside.files)
+        code = Code(_digest(files), tuple(sorted(follow(files).packages)), outside.unverified)
+        stored = _codes[plugin] = {f: stamp(f) for f in outside.files}, code
+    return stored[1]
+
+
+_codes: dict[Plugin, tuple[dict[Path, tuple[int, int]], Code]] = {}
+
+
+def _stamp_now(file: Path) -> tuple[int, int] | None:
+    try:
+        return stamp(file)
+    except PluginError:  # it is gone
+        return None
+
+
+def start_files(plugin: Plugin) -> set[Path]:
+    """The plug-in's own files: all of its folder where it is one; what runs trained weights where it needs them."""
     files = {plugin.path}
     if plugin.flags.get("needs_prior"):
         files |= files_of(PRIORS)
     if plugin.path.name == "__init__.py":
         files |= set(plugin.path.parent.rglob("*.py"))
+    return files
+
+
+def digest_of(files: Iterable[Path]) -> str:
+    """sha256 over the normalised source of these files and of the first-party modules that they import."""
     return _digest(closure(files))
 
 
@@ -70,7 +118,8 @@ def closure(files: Iterable[Path], without: Sequence[str] = ()) -> set[Path]:
     seen = set(files)
     todo = list(seen)
     while todo:
-        for module in _imports(todo.pop()):
+        file = todo.pop()
+        for module in _imports(file, stamp(file)) if file.suffix == ".py" else ():
             file = _file(module)
             assert file is not None
             if file not in seen and module not in without:
@@ -80,7 +129,7 @@ def closure(files: Iterable[Path], without: Sequence[str] = ()) -> set[Path]:
 
 
 def _digest(files: set[Path]) -> str:
-    parts = sorted(_normalised(f) for f in files)
+    parts = sorted(_normalised(f, stamp(f)) for f in files)
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
 
@@ -88,13 +137,16 @@ def _digest(files: set[Path]) -> str:
 
 
 @cache
-def _normalised(file: Path) -> str:
-    """Hash of the syntax tree without docstrings and without the names of first-party modules.
+def _normalised(file: Path, _stamp: tuple[int, int]) -> str:
+    """Hash of the syntax tree without docstrings and without the names of first-party modules; of the bytes of a file
+    that is no Python.
 
     Comments and layout do not enter a tree in the first place. A first-party module is written as the definitions
     that are used of it, so that files may be renamed and moved, and code that takes a function from another module
     still differs.
     """
+    if file.suffix != ".py":
+        return hashlib.sha256(file.read_bytes()).hexdigest()
     tree = ast.parse(file.read_text(encoding="utf-8"))
     nodes = list(ast.walk(tree))
     modules: dict[str, list[str]] = {}
@@ -172,10 +224,10 @@ def _names(node: ast.stmt) -> list[str]:
 
 
 @cache
-def _imports(file: Path) -> frozenset[str]:
+def _imports(file: Path, _stamp: tuple[int, int]) -> frozenset[str]:
     """The first-party modules that run with a file. Raises PluginError for one that is not there."""
     modules: set[str] = set()
-    for node in _running(ast.parse(file.read_text(encoding="utf-8"))):
+    for node in running(ast.parse(file.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             modules |= {_must_exist(a.name, file) for a in node.names if _ours(a.name)}
         elif isinstance(node, ast.ImportFrom) and node.module and node.level == 0 and _ours(node.module):
@@ -202,14 +254,6 @@ def _must_exist(module: str, importer: Path) -> str:
     if module != "bench" and _file(module) is None:
         raise PluginError(f"{importer} imports {module}, and there is no such module")
     return module
-
-
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """Every node but those under ``if TYPE_CHECKING``: what is imported there changes no number."""
-    for child in ast.iter_child_nodes(node):
-        if not (isinstance(child, ast.If) and ast.unparse(child.test) == "TYPE_CHECKING"):
-            yield child
-            yield from _running(child)
 
 
 def _ours(module: str) -> bool:

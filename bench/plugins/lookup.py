@@ -20,6 +20,8 @@ from typing import Any
 from bench.errors import PluginError, did_you_mean
 from bench.files import built_in_folder
 from bench.plugins.describe import KINDS, Kind, Plugin, describe
+from bench.plugins.import_path import sees
+from bench.plugins.outside import follow, stamp
 
 
 def plugin_names(kind: Kind) -> list[str]:
@@ -42,7 +44,6 @@ def _stem(file: Path) -> str:
     return file.parent.name if file.name == "__init__.py" else file.stem
 
 
-@cache
 def find_plugin(kind: Kind, name: str, base: Path | None = None) -> Plugin:
     """Look a plug-in up. ``base``: the folder that a relative path starts from (that of the grid file).
 
@@ -50,6 +51,11 @@ def find_plugin(kind: Kind, name: str, base: Path | None = None) -> Plugin:
     """
     if name.endswith(".py") or "/" in name:
         return _from_path(kind, name, base or Path.cwd())
+    return _named(kind, name)
+
+
+@cache
+def _named(kind: Kind, name: str) -> Plugin:
     place = built_in_folder(KINDS[kind][0])
     for file in (place / f"{name}.py", place / name / "__init__.py") if place else ():
         if file.is_file() and not name.startswith("_"):
@@ -76,10 +82,15 @@ def _from_module(kind: Kind, name: str, value: str) -> Plugin:
 
 
 def _must_describe(kind: Kind, name: str, path: Path, module: str | None) -> Plugin:
-    plugin = describe(kind, name, path, module)
+    plugin = _described(kind, name, path, module, stamp(path))
     if plugin is None:
         raise PluginError(f"{path} has no public class that subclasses bench.{KINDS[kind][1]}")
     return plugin
+
+
+@cache
+def _described(kind: Kind, name: str, path: Path, module: str | None, _stamp: tuple[int, int]) -> Plugin | None:
+    return describe(kind, name, path, module)
 
 
 def load_plugin(plugin: Plugin) -> type:
@@ -92,16 +103,29 @@ def load_plugin(plugin: Plugin) -> type:
 
 
 def _import_path(path: Path) -> Any:
-    name = f"bench_user_{hashlib.sha256(str(path).encode()).hexdigest()[:12]}"
+    """The module in a file, anew after an edit; modules beside it can be imported, after all others."""
+    name = f"bench_user_{hashlib.sha256(f'{path} {stamp(path)}'.encode()).hexdigest()[:12]}"
     if name in sys.modules:
         return sys.modules[name]
+    sees(path.parent)
     spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = sys.modules[name] = importlib.util.module_from_spec(spec)  # dataclasses look their module up
     try:
         spec.loader.exec_module(module)
+        _require_own_modules(path)
     except BaseException:
         del sys.modules[name]
         raise
     return module
+
+
+def _require_own_modules(path: Path) -> None:
+    """Raise PluginError where another module runs than the one that the keys hold: two files of one name."""
+    for name, file in follow([path]).modules.items():
+        imported = getattr(sys.modules.get(name), "__file__", None)
+        if imported is not None and Path(imported).resolve() != file:
+            raise PluginError(
+                f"{path} imports {name}: {file} is meant, {imported} was imported; rename one of the two"
+            )

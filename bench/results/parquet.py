@@ -28,6 +28,7 @@ COLUMNS = {
     "solver_name": "string",
     "solver_settings": "string",
     "weights_sha": "string",
+    "unverified": "string",
     "family": "string",
     "same_as": "string",
     "blind": "bool",

@@ -24,7 +24,6 @@ from bench.check import baseline as baselines
 from bench.check.verdict import check
 from bench.cli import main
 from bench.errors import ResultError
-from bench.plugins.lookup import find_plugin
 from bench.plugins.weights import find_weights
 
 WIENER = '''"""A Wiener filter."""
@@ -92,7 +91,6 @@ def accepted(write_grid, run_grid, tmp_path: Path) -> Callable[[str], Path]:
     def run(source: str, folder: str = "first", name: str = "mine") -> Path:
         (tmp_path / f"{name}.py").write_text(source)
         grid = write_grid(f"./{name}.py", "@copy.py")
-        find_plugin.cache_clear()
         run_grid(grid, folder)
         return tmp_path / folder
 

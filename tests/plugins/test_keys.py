@@ -12,7 +12,7 @@ import pytest
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
 from bench.grid.read import read_grid
-from bench.plugins.code_digest import _imports, _normalised, closure, code_digest
+from bench.plugins.code_digest import closure, code_digest
 from bench.plugins.lookup import find_plugin
 from bench.running.exposure import solver_generator
 from bench.seeds import canonical, digest, generator
@@ -35,15 +35,7 @@ class Mine(Solver):
 '''
 
 
-@pytest.fixture(autouse=True)
-def _forget() -> None:
-    for function in (code_digest, _normalised, _imports, find_plugin):
-        function.cache_clear()
-
-
 def key_of(path: Path) -> str:
-    for function in (code_digest, _normalised, _imports, find_plugin):
-        function.cache_clear()
     return code_digest(find_plugin("solver", str(path)))
 
 

@@ -27,7 +27,7 @@ from bench.running import local as engine
 from bench.running.environment import Shared
 from bench.running.parsl import engine as parsl_engine
 from bench.running.parsl import site as sites
-from bench.running.parsl.order import Order, code_of
+from bench.running.parsl.order import Order, code_behind
 from bench.running.parsl.remote import carry_out
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
@@ -114,7 +114,7 @@ def test_cells_come_back_from_text_as_they_were(write_grid: Write) -> None:
     planner = Planner(grid, ImageIndex())
     entry = grid.solvers[0]
     cells = tuple(planner.cells("test", entry, planner.settings, {"factor": 0.1 + 0.2}, "val"))
-    order = Order(Shared("cpu", 1, None, "/x"), "/", code_of(cells), 3.5, cells, tuple({c.solver for c in cells}))
+    order = Order(Shared("cpu", 1, None, "/x"), "/", code_behind(cells), 3.5, cells, tuple({c.solver for c in cells}))
     again = Order.of(order.text)
     assert again == order
     assert [c.parts for c in again.cells] == [c.parts for c in cells]
@@ -127,14 +127,14 @@ def test_a_worker_with_other_code_refuses(write_grid: Write) -> None:
     grid = read_grid(write_grid("@copy.py"))
     planner = Planner(grid, ImageIndex())
     cells = tuple(planner.cells("test", grid.solvers[0], planner.settings))
-    code = {**code_of(cells), "harness": "0" * 64}
+    code = {**code_behind(cells), "harness": "0" * 64}
     answer = carry_out(Order(Shared(), "/", code, 10.0, cells).text)
     assert "other code than the run: harness" in answer
     assert '"error": "ResultError"' in answer
 
 
 def test_a_worker_that_does_not_see_the_folder_says_so() -> None:
-    answer = carry_out(Order(Shared(), "/no/such/folder", code_of(()), 10.0).text)
+    answer = carry_out(Order(Shared(), "/no/such/folder", code_behind(()), 10.0).text)
     assert "the run's folder must be there under the same path" in answer
 
 

@@ -210,12 +210,7 @@ def test_a_cell_whose_code_changed_between_the_runs_is_refused_and_named(
     path = write_grid(str(solver))
     run_grid(path, "a")
     solver.write_text(solver.read_text().replace("* self.factor", "* self.factor * 1"))
-    from bench.plugins.code_digest import _normalised, code_digest
-    from bench.plugins.lookup import find_plugin
 
-    find_plugin.cache_clear()
-    code_digest.cache_clear()
-    _normalised.cache_clear()
     run_grid(path, "b")
     with pytest.raises(ResultError, match=r"different cells for mine on .*: solver code differ"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")

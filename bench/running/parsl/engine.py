@@ -17,7 +17,7 @@ from bench.errors import ResultError
 from bench.grid.cells import Cell, Ref
 from bench.running.environment import Shared
 from bench.running.local import Lost
-from bench.running.parsl.order import Order, code_of
+from bench.running.parsl.order import Order, code_behind
 from bench.running.parsl.remote import carry_out
 from bench.running.parsl.site import Site
 
@@ -43,12 +43,12 @@ class ParslEngine:
 
     def solve(self, cells: Sequence[Cell], timeout: float) -> Future[list[dict[str, Any]]]:
         """Solve a batch; the timeout counts from when a worker takes it up."""
-        code = code_of(cells)
+        code = code_behind(cells)
         return self._send(Order(self._shared, self._folder, code, timeout, cells=tuple(cells)).text)
 
     def check(self, solvers: Sequence[Ref]) -> Future[None]:
         """Build the solvers on a worker, and see that its code is ours."""
-        code = code_of((), solvers)
+        code = code_behind((), solvers)
         return self._send(Order(self._shared, self._folder, code, CHECKING, solvers=tuple(solvers)).text)
 
     def _send(self, text: str) -> Future[Any]:

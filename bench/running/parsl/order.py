@@ -8,9 +8,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from bench.grid.cells import Cell, Degradation, Ref, Shot
-from bench.plugins.code_digest import code_digest, harness_digest
-from bench.plugins.weights import find_weights, sha256
+from bench.plugins.code_digest import code_of, harness_digest
+from bench.plugins.contents import keyed
 from bench.running.environment import Shared
+from bench.seeds import digest
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ def _cell(d: dict[str, Any]) -> Cell:
     return Cell(**{**d, "shot": shot, "solver": Ref(**d["solver"]), "metrics": tuple(d["metrics"])})
 
 
-def code_of(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str]:
+def code_behind(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str]:
     """Digests of the harness, of the plug-ins that the cells name, and of their weights."""
     refs = set(solvers)
     for cell in cells:
@@ -60,8 +61,11 @@ def code_of(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str
         refs |= {cell.solver, cell.shot.dataset, degradation.blur, degradation.noise}
     found = {"harness": harness_digest()}
     for ref in refs:
-        found[f"{ref.kind} {ref.path or ref.name}"] = code_digest(ref.plugin)
-        if "weights" in ref.settings:
-            weights = ref.settings["weights"]
-            found[f"weights {weights}"] = sha256(find_weights(weights))
+        plugin, name = ref.plugin, f"{ref.kind} {ref.path or ref.name}"
+        code = code_of(plugin)
+        found[name] = code.digest
+        found[f"packages of {name}"] = digest(code.packages)
+        for setting, value in ref.settings.items() if ref.kind != "dataset" else ():  # its pixels are checked
+            if (content := keyed(plugin, {setting: value})[setting]) != value:
+                found[f"{setting} {value}"] = digest(content)
     return found

@@ -18,7 +18,7 @@ from pebble import ProcessExpired
 from bench.errors import BenchError, ResultError
 from bench.running.environment import Shared
 from bench.running.local import LocalEngine
-from bench.running.parsl.order import Order, code_of
+from bench.running.parsl.order import Order, code_behind
 
 #: seconds beyond its own timeout after which a process that does not even report is given up
 GRACE = 60.0
@@ -48,7 +48,7 @@ def carry_out(text: str) -> str:
 
 
 def _require_same_code(order: Order) -> None:
-    here = code_of(order.cells, order.solvers)
+    here = code_behind(order.cells, order.solvers)
     differing = sorted(k for k in order.code.keys() | here.keys() if order.code.get(k) != here.get(k))
     if differing:
         raise ResultError(
