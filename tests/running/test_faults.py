@@ -187,8 +187,8 @@ class Dies(Solver):
     """Is killed once while it holds the lock that all workers share."""
     marker: str = ""
     def solve(self, problem: Problem):
-        if not Path(self.marker).exists():
-            Path(self.marker).write_text("")
+        if not Path(self.marker + ".once").exists():
+            Path(self.marker + ".once").write_text("")
             for mutex in [o for o in gc.get_objects() if type(o) is ChannelMutex]:
                 mutex.acquire()
             os.kill(os.getpid(), signal.SIGKILL)
