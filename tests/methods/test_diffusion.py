@@ -14,7 +14,7 @@ from bench.contracts import NoiseLevel
 from bench.errors import SettingError
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import Measurement
-from bench.methods.diffusion.conjugate_gradients import conjugate_gradients
+from bench.methods.classical.conjugate_gradients import conjugate_gradients
 from bench.methods.diffusion.denoiser import Denoiser
 from bench.methods.diffusion.error_spectrum import SIGMAS, ErrorPower, measure
 from bench.methods.diffusion.levels import CLEAN, LOWEST, Level, Spacing, at_sigma, levels

@@ -12,8 +12,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from bench.imaging.blur import convolve, otf
+from bench.methods.classical.conjugate_gradients import conjugate_gradients
 from bench.methods.classical.spectra import VARIANCE_FLOOR
-from bench.methods.diffusion.conjugate_gradients import conjugate_gradients
 from bench.methods.diffusion.levels import Level, at_sigma
 from bench.methods.problem import Problem
 
