@@ -50,10 +50,6 @@ NOISE_CONVENTION = (
 )
 
 
-#: below this many images the page says so: Student's t at 3 degrees of freedom is already 3.2 standard errors
-FEW_IMAGES = 5
-
-
 def distinct(rows: Sequence[Row], name: str) -> list[Any]:
     """The values of a column, each once, in order; None left out."""
     return list(dict.fromkeys(r[name] for r in rows if r.get(name) is not None))
@@ -65,11 +61,6 @@ def notices(rows: Sequence[Row]) -> list[str]:
     if "circular" in distinct(rows, "boundary"):
         found.append("Circular boundary: the scene wraps round at the sensor's edge, which no camera does. "
                      "Several dB easier than real data for periodic methods.")  # fmt: skip
-    images = len({(r.get("dataset"), r.get("image")) for r in rows})
-    if images < FEW_IMAGES:
-        found.append(
-            f"Only {images} image{'s' * (images != 1)}: intervals are wide and most ranks cannot be told apart."
-        )
     mixed = {"env_id": "environments", "device": "devices", "dtype": "dtypes", "boundary": "boundaries"}
     for column, plural in mixed.items():
         if len(values := distinct(rows, column)) > 1:

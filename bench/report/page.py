@@ -12,6 +12,7 @@ from typing import Any
 from bench.errors import ResultError, did_you_mean
 from bench.report import certificates, facts, text
 from bench.report.board import Board, describe
+from bench.report.conclusion import conclusion, ranking
 from bench.report.encode import script_json
 from bench.report.figures.draw import Figure, draw
 from bench.report.load import Results, load
@@ -113,6 +114,9 @@ def _render(c: Content) -> str:
         entries=c.entries,
         settings=len(set(c.board.settings.tolist())),
         images=len(set(c.board.images.tolist())),
+        groups=len(set(c.board.groups.tolist())),
+        conclusion=conclusion(c.board, c.baseline),
+        conclusion_metric=describe(ranking(c.board) or "").label,
         failed=sum(e["failed"] for e in c.entries),
         done=sum(e["cells"] for e in c.entries),
         posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),

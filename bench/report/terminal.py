@@ -37,7 +37,7 @@ def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Render
         board = Board.from_rows(rows, telling(board.metrics))
     baseline = pick_baseline(board)
     entries = leaderboard(board, baseline)
-    sentences = [Text(sentence) for sentence in conclusion(board, entries, baseline)]
+    sentences = [Text(sentence) for sentence in conclusion(board, baseline)]
     return Group(_table(board, entries, baseline), *([Text("")] if sentences else []), *sentences)
 
 

@@ -348,6 +348,35 @@ def test_ten_thousand_cells_are_ready_within_two_seconds_in_less_than_a_megabyte
     assert browser.run("document.querySelectorAll('#heat td').length") == 400
 
 
+def test_a_phone_shows_names_and_numbers_side_by_side_without_scrolling_the_page(opened):
+    opened.size(390)
+    place = "(q) => { const r = document.querySelector(q).getBoundingClientRect(); return [r.left, r.right]; }"
+    for table, number in (("#board", "td.main"), ("#heat", "td")):
+        left, right = opened.run(f"({place})('{table} tbody tr:first-child {number}')")
+        assert 0 < left < right <= 390
+    assert opened.run("document.documentElement.scrollWidth") == 390
+    opened.size(1440)
+
+
+def test_the_page_opens_with_the_conclusion_and_what_it_rests_on(opened):
+    lead = opened.run("document.getElementById('conclusion').textContent")
+    assert "Against the baseline wiener" in lead
+    assert "5 photographs" in lead
+
+
+def test_implementations_of_one_estimator_stand_together(browser, tmp_path):
+    from bench.results import parquet as results
+
+    folder = fake_run.write(tmp_path / "run", size=24, fail=False)
+    rows = results.read(folder / "results.parquet")
+    twins = [{**r, "same_as": "tv"} if r["solver"] in ("tv", "wiener") else r for r in rows]
+    results.write(folder / "results.parquet", twins, fake_run.METRICS)
+    browser.open(build([folder], tmp_path / "out", figures=False).as_uri())
+    names = first_column(browser)
+    assert names[names.index("tv") + 1] == "wiener"
+    assert "= tv" in browser.run("document.querySelector('#board [data-solver=wiener]').textContent")
+
+
 AXE = importlib.util.find_spec("axe_core_python")
 
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from bench.errors import ResultError
 from bench.report import facts, tables
 from bench.report.board import Board
+from bench.report.conclusion import conclusion
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.terminal import summary, telling
@@ -270,6 +271,17 @@ def test_the_terminal_summary_has_a_line_per_solver_with_value_cost_and_failures
     assert re.search(r"\+\d\.\d\d \(\+\d\.\d\d to \+\d\.\d\d\) ●", lines[1])
     assert "3 of 20" in next(line for line in lines if line.startswith("dps"))
     assert "PSNR ↑" in lines[0]
+
+
+def test_the_terminal_ends_with_the_sentences_that_head_the_page(run, board):
+    sentences = conclusion(board, "wiener")
+    assert any("Against the baseline wiener" in s for s in sentences)
+    assert " ".join(printed(summary(load([run]).rows)).split()).endswith(" ".join(sentences))
+
+
+def test_a_run_without_a_metric_that_ranks_concludes_nothing(board):
+    only = Board(board.solvers, board.cells, board.rows, ["residual_chi2"])
+    assert conclusion(only, "wiener") == []
 
 
 def test_the_terminal_summary_shows_brackets_in_names_as_they_are(tmp_path):

@@ -28,7 +28,7 @@ def results(board: Board, metric: str, baseline: str | None) -> Frame:
     values = board.values(metric)
     about = {r["setting"]: r for line in board.rows for r in line if r is not None}
     cells = {
-        "setting": board.settings, "image": board.images,
+        "setting": board.settings, "image": board.images, "group": board.groups,
         **{k: [about[s].get(k) for s in board.settings.tolist()] for k in ("blur", "noise", "T")},
     }  # fmt: skip
     cells["shape"] = [re.sub(r"\s*\bT=[\d.e+-]+", "", b or "") or b for b in cells["blur"]]
@@ -49,10 +49,10 @@ def means(frame: Frame, by: Sequence[str]) -> Frame:
     lines = []
     for key, group in frame.groupby(list(by), sort=False, dropna=False):
         line = dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True))
-        images = group["image"].to_numpy()
-        line["mean"], line["half_width_95"] = clustered_mean(group["value"].to_numpy(float), images)
+        clusters = group["group"].to_numpy()
+        line["mean"], line["half_width_95"] = clustered_mean(group["value"].to_numpy(float), clusters)
         difference = group["difference"].to_numpy(float)
-        line["difference"], line["difference_half_width_95"] = clustered_mean(difference, images)
+        line["difference"], line["difference_half_width_95"] = clustered_mean(difference, clusters)
         lines.append(line)
     return pd.DataFrame(lines)
 
@@ -72,7 +72,7 @@ def solvers(board: Board, metrics: Sequence[str]) -> Frame:
             "evaluations": median((r.get("nfe_forward") or 0) + (r.get("nfe_backward") or 0) for r in ok),
         }
         for m in metrics:
-            line[m], line[f"{m}_half_width_95"] = clustered_mean(board.values(m)[s], board.images)
+            line[m], line[f"{m}_half_width_95"] = clustered_mean(board.values(m)[s], board.groups)
         lines.append(line)
     return pd.DataFrame(lines)
 

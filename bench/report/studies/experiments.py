@@ -42,7 +42,7 @@ def noise_levels(board: Board) -> list[Table]:
     rest = [s for s in board.solvers if s != "blurred"]
     lines: list[Line] = []
     for level in parts(board, "noise"):
-        given = [means(m, board.inputs(m)[None, level.cells], board.images[level.cells])[0] for m in metrics]
+        given = [means(m, board.inputs(m)[None, level.cells], board.groups[level.cells])[0] for m in metrics]
         lines.append(Line("In", [*(Value(v.text, v.half) for v in given), Value("")], level.label))
         for line in crossed(board, [level], metrics, rest):
             lines.append(Line(line.label, [*line.values, _gain(board, line.label, level)], level.label))
@@ -85,7 +85,7 @@ def _by(board: Board, column: str, name: str, title: str, solvers: list[str]) ->
 
 def _gain(board: Board, solver: str, level: Part) -> Value:
     values = board.values("psnr")[board.solvers.index(solver)][level.cells]
-    gain = paired_difference(values, board.inputs("psnr")[level.cells], board.images[level.cells])
+    gain = paired_difference(values, board.inputs("psnr")[level.cells], board.groups[level.cells])
     return Value(signed(gain.mean, 2), "" if np.isnan(gain.half_width) else number(gain.half_width, 2))
 
 
@@ -94,7 +94,7 @@ def _exposures(board: Board, shape: Part, T: np.ndarray) -> Table:
     columns = [Part(f"T = {t:g}", shape.cells & (t == T)) for t in stops]
     lines = []
     for solver, values in zip(board.solvers, board.values("psnr"), strict=True):
-        curve = [clustered_mean(values[c.cells], board.images[c.cells])[0] for c in columns]
+        curve = [clustered_mean(values[c.cells], board.groups[c.cells])[0] for c in columns]
         lines.append(Line(solver, [*_curve(curve), *_verdict(stops, curve)]))
     heads = [*(c.label for c in columns), "best T", "T = 1 against best", "per octave, T ≥ 1/4"]
     caption = (

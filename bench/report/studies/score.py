@@ -29,7 +29,7 @@ def score_table(board: Board) -> Table:
     scored: list[tuple[float, Line]] = []
     for s, solver in enumerate(board.solvers):
         means = {
-            d.label: tuple(clustered_mean(v[s, d.cells], board.images[d.cells])[0] for v in (psnr, ssim))
+            d.label: tuple(clustered_mean(v[s, d.cells], board.groups[d.cells])[0] for v in (psnr, ssim))
             for d in datasets
         }
         score = score_convir({name: (m[0], m[1]) for name, m in means.items()})

@@ -82,7 +82,7 @@ def crossed(board: Board, columns: Sequence[Part], metrics: Sequence[str], solve
     lines = [Line(s, []) for s in solvers]
     for part in columns:
         for metric in metrics:
-            column = means(metric, board.values(metric)[index][:, part.cells], board.images[part.cells])
+            column = means(metric, board.values(metric)[index][:, part.cells], board.groups[part.cells])
             for line, value in zip(lines, column, strict=True):
                 line.values.append(value)
     return lines

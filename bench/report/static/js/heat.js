@@ -3,7 +3,7 @@ import { settingMap } from "./board.js";
 import { data, familyIndex, metricOf } from "./data.js";
 import { $, h, number, unique } from "./elements.js";
 import { state } from "./state.js";
-import { entries, intervalText } from "./table.js";
+import { breakable, entries, intervalText } from "./table.js";
 import { hasPictures, openSetting } from "./viewer.js";
 
 export let settingTable = { columns: [], scale: 1 };
@@ -20,7 +20,7 @@ export function drawHeat() {
       "th",
       { scope: "row", class: "left" },
       h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
-      e.solver,
+      breakable(e.solver),
     ),
     columns.map((c, j) => heatCell(e, c.cells[k], c.setting, look, begins(blurs, j))),
   ];

@@ -113,13 +113,20 @@ function bestCell(e) {
 function solverCell(e) {
   return [
     h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
-    h("span", { class: "solver", title: [e.solver_name, e.settings].filter(Boolean).join(" · ") }, e.solver),
+    h(
+      "span",
+      { class: "solver", title: [e.solver_name, e.settings].filter(Boolean).join(" · ") },
+      breakable(e.solver),
+    ),
     e.family && h("span", { class: "family" }, e.family),
     e.weights &&
       h("span", { class: "family weights", title: "Weights: name, and the beginning of their SHA-256" }, e.weights),
     ...tagsOf(e).map(([text, title, kind = ""]) => h("span", { class: `tag ${kind}`, title }, text)),
   ];
 }
+
+/** A name that may go on in the next line after an underscore. */
+export const breakable = (name) => name.split(/(?<=_)/).flatMap((part, i) => [i > 0 && h("wbr"), part]);
 
 function tagsOf(e) {
   return [
