@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from bench.verify.certificate import Certificate
+    from bench.verify.gaussian import Score
     from bench.verify.oracles.moments import Figure
 
 
@@ -24,14 +25,14 @@ def command(
     ] = None,
     samples: Annotated[int | None, typer.Option(min=2, help="Samples to draw where moments are not exact.")] = None,
     quick: Annotated[
-        bool, typer.Option("--quick", help="One noise level, few samples, no mixture; for many-step solvers.")
+        bool, typer.Option("--quick", help="The main oracle alone and few samples: the grade is an upper bound.")
     ] = False,
     out: Annotated[
         Path | None, typer.Option(help="Write certificates/SOLVER.json there, as in a run folder.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Run a solver where the exact posterior is known and say how close it came; exits 1 if it fails."""
+    """Run a solver where the exact posterior is known and grade how close it came, A to F; exits 1 for an F."""
     from bench.cli.deblur import settings_of
     from bench.verify.examine import examine
 
@@ -53,7 +54,7 @@ def _print(found: Certificate) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    console.width = max(console.width, 110)
+    console.width = max(console.width, 145)
     forward, backward = found.calls
     given = ", ".join(f"{k} = {v}" for k, v in found.settings.items())
     console.print(f"{found.solver}  ({given})")
@@ -61,32 +62,44 @@ def _print(found: Certificate) -> None:
     console.print(_scores(found))
     if found.patches is not None:
         console.print(_patches(found))
+    if (truths := found.truths) is not None:
+        spread = f"root mean square of whitened block errors {truths.spread:.3f} (exact 1)"
+        console.print(f"Calibration over {truths.truths} truths: p = {truths.p:.2g}, {spread}\n")
     for check in found.checks:
         console.print(f"{check.outcome:<5} {check.name:<9} {check.text}")
-    console.print(f"\n{found.verdict.upper()}  {found.text}")
+    grade = "not judged" if found.grade is None else f"grade {found.grade}"
+    console.print(f"\n{grade.upper()}  {found.text}")
     for fault in found.faults:
         console.print(f"      {fault}")
 
 
 def _scores(found: Certificate) -> Table:
-    titles = [f"σ {s.sigma:g}" for s in found.scores]
-    columns = [_column(found, i) for i in range(len(found.scores))]
-    return _table("Gaussian oracle", titles, columns)
+    titles = [s.oracle for s in found.scores]
+    return _table("Gaussian oracles", titles, [_column(s) for s in found.scores])
 
 
-def _column(found: Certificate, i: int) -> dict[str, str]:
-    s = found.scores[i]
-    how = "exact (linear)" if s.samples is None else f"{s.samples} samples"
-    column = {"moments": how, "bias² / MMSE": _figure(s.bias2), "W₂ / √MMSE": _figure(s.w2)}
+#: How the moments of a score were had, for a reader.
+_HOW = {"affine": "exact, affine", "one estimate": "one estimate"}
+
+
+def _column(s: Score) -> dict[str, str]:
+    column = {
+        "moments": _HOW.get(s.moments, f"{s.samples} samples"),
+        "bias² / MMSE": _figure(s.bias2),
+        "W₂ / √MMSE": _figure(s.w2),
+        "  an identity for this prior": "yes" if s.identity else "no",
+    }
     if s.exact is not None and s.exact_second is not None:
         column["  exact score, DDPM, as many calls"] = f"{s.exact:.3f}"
         column["  exact score, DPM-Solver++(2M)"] = f"{s.exact_second:.3f}"
     return column | {
         "variance, observed frequencies": _figure(s.observed),
         "variance, null frequencies": _figure(s.null),
+        "coverage of 90 %, pixels": f"{s.coverage_90:.3f}",
+        "coverage of 90 %, 8 × 8 blocks": f"{s.coverage_90_blocks:.3f}",
         "MSE of one sample / MMSE (exact 2)": f"{s.mse:.2f}",
-        "χ²": f"{s.chi2:.3f}  (exact {s.chi2_exact:.3f})",
-        "CRPS": f"{s.crps:.4f}  (exact {s.crps_exact:.4f})",
+        "χ² / of exact samples": f"{s.chi2:.3f} / {s.chi2_exact:.3f}",
+        "CRPS / of exact samples": f"{s.crps:.3f} / {s.crps_exact:.3f}",
     }
 
 
@@ -96,10 +109,13 @@ def _patches(found: Certificate) -> Table:
     column = {
         "moments": f"{s.patches} patches, {s.samples} samples each",
         "bias² / MMSE": f"{s.bias2:.3f}",
+        "W₂ / √MMSE": _figure(s.w2),
         "variance": f"{s.variance:.3f}",
+        "coverage of 90 %, pixels": f"{s.coverage_90:.3f}",
+        "coverage of 90 %, 8 × 8 blocks": f"{s.coverage_90_blocks:.3f}",
         "MSE of one sample / MMSE (exact 2)": f"{s.mse:.2f}",
         "χ²": f"{s.chi2:.3f}",
-        "CRPS": f"{s.crps:.4f}  (exact {s.crps_exact:.4f})",
+        "CRPS": f"{s.crps:.4f} (exact {s.crps_exact:.4f})",
     }
     return _table("Mixture oracle", ["σ 0.1"], [column])
 
@@ -117,4 +133,4 @@ def _table(title: str, titles: list[str], columns: list[dict[str, Any]]) -> Tabl
 
 
 def _figure(f: Figure) -> str:
-    return f"{f.value:.4f}" + (f" ± {f.error:.4f}" if f.error else "")
+    return f"{f.value:.3f}" + (f" ± {f.error:.3f}" if f.error else "")

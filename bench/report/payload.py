@@ -10,6 +10,7 @@ import numpy as np
 
 from bench.report import certificates as certified
 from bench.report.board import Board, describe, target
+from bench.report.facts import parse
 from bench.report.states import Axis, States, axes, states, texts
 from bench.report.tables import by_setting, costs, entry_facts, pairs, standings
 from bench.statistics.leaderboard import SIGNIFICANT, Leaderboard
@@ -134,7 +135,9 @@ def _metric(name: str) -> dict[str, Any]:
 def _solver(board: Board, s: int, certificates: Sequence[dict[str, Any]]) -> dict[str, Any]:
     facts = entry_facts(board, s)
     names = {facts["solver"], facts["solver_name"]}
-    return {**facts, "certificate": certified.of_solver(certificates, *names)}
+    ran = dict.fromkeys(str(r.get("solver_settings") or "{}") for r in board.rows[s] if r is not None)
+    certificate = certified.of_solver(certificates, *names, settings=[parse(t) for t in ran])
+    return {**facts, "certificate": certificate}
 
 
 def _settings(board: Board, chosen: Sequence[Axis]) -> list[dict[str, Any]]:

@@ -1,47 +1,42 @@
-"""The certificate of a solver: what was measured, what was asked, and the verdict."""
+"""The certificate of a solver: what was measured, how each number was judged, and the grade."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 from bench.files import write_text
-from bench.verify import gaussian, mixture
+from bench.seeds import digest
+from bench.verify import calibration, gaussian, grades, mixture
+from bench.verify.grades import Condition, Grade
 from bench.verify.invariances import Check
 
 #: sample: draws from the posterior; point: one estimate, judged against the posterior mean; other: has a prior of
 #: its own, so that the oracle's posterior is not what it aims at.
 Kind = Literal["sample", "point", "other"]
+#: pass: graded A, B or C. "not judged": kept the contract and the invariances, and nothing else was asked of it.
+Verdict = Literal["pass", "fail", "not judged"]
 
-#: W₂ of a sampler. The posterior mean as point estimate has 1; at 1/2, three quarters of W₂² are accounted for.
-W2 = 0.5
-#: χ² of a sampler: outside, the data are ignored or their noise is fitted.
-CHI2 = (0.8, 1.25)
-#: Variance over the posterior's, in observed frequencies and in the others. DDPM with the exact score reaches the
-#: lower end with 20 evaluations.
-VARIANCE = (0.5, 1.5)
-#: CRPS of a sampler over that of exact samples, on the mixture. One that knows only the spectrum of the patches has
-#: about 1.3.
-CRPS = 1.2
-#: Bias² of a point estimate, over the MMSE: its mean squared error is within 1 dB of the least.
-BIAS2 = 0.26
-
-ORACLE = "Gaussian 64 × 64"
+ORACLE = "closed-form posteriors"
+MIXTURE = "mixture"
 
 
 @dataclass(frozen=True)
 class Certificate:
-    """What ``bench verify`` found.
+    """What ``bench verify`` measured.
 
     Attributes:
         solver, settings: the solver's name, and all its settings.
         kind: what it was judged as.
         calls: network evaluations forward and backward for one image.
-        scores: against the Gaussian oracle, the first at the main noise level.
+        scores: against the Gaussian oracles, the main one first.
+        truths: calibration over many truths; None when it was not run.
         patches: against the mixture; None when it was not run.
         checks: contract and invariances.
+        quick: whether parts were left out, so that the grade is an upper bound.
         seconds: the whole examination took.
     """
 
@@ -50,35 +45,70 @@ class Certificate:
     kind: Kind
     calls: tuple[int, int]
     scores: Sequence[gaussian.Score]
+    truths: calibration.Score | None
     patches: mixture.Score | None
     checks: Sequence[Check]
+    quick: bool
     seconds: float
 
     @property
-    def faults(self) -> list[str]:
-        """What was asked and not kept, in words; none means a pass."""
-        found = [f"{c.name}: {c.text}" for c in self.checks if c.outcome == "fail"]
-        for s in self.scores:
-            found += [f"σ {s.sigma:g}: {fault}" for fault in _faults(self.kind, s)]
-        if self.kind == "sample" and self.patches is not None:
-            found += [f"mixture: {fault}" for fault in _patch_faults(self.patches)]
-        return found
+    def conditions(self) -> list[Condition]:
+        """Every number that is judged; none for a solver with a prior of its own."""
+        if self.kind == "other":
+            return []
+        if self.kind == "point":
+            return [
+                Condition.judge(s.oracle, "bias²", s.bias2.value, grades.BIAS2, s.bias2.error) for s in self.scores
+            ]
+        judged = [c for s in self.scores for c in _of_oracle(s)]
+        if self.truths is not None:
+            p = Condition.judge("many truths", "p of calibration", self.truths.p, grades.CALIBRATION)
+            judged.append(p)
+        return judged + ([] if self.patches is None else _of_mixture(self.patches))
 
     @property
-    def verdict(self) -> Literal["pass", "fail"]:
-        """Whether there are no faults."""
-        return "fail" if self.faults else "pass"
+    def broken(self) -> list[str]:
+        """The contract and the invariances that do not hold, in words."""
+        return [f"{c.name}: {c.text}" for c in self.checks if c.outcome == "fail"]
+
+    @property
+    def grade(self) -> Grade | None:
+        """Of the worst condition; F when the contract or an invariance is broken; None when nothing is judged."""
+        if self.broken:
+            return "F"
+        return None if self.kind == "other" else grades.worst([c.grade for c in self.conditions])
+
+    @property
+    def by_oracle(self) -> dict[str, Grade]:
+        """The grade on each oracle."""
+        names = dict.fromkeys(c.where for c in self.conditions)
+        return {n: grades.worst([c.grade for c in self.conditions if c.where == n]) for n in names}
+
+    @property
+    def verdict(self) -> Verdict:
+        """Fail for an F, "not judged" without a grade, else pass."""
+        return "not judged" if self.grade is None else "fail" if self.grade == "F" else "pass"
+
+    @property
+    def faults(self) -> list[str]:
+        """What keeps the solver from an A, the worst first."""
+        below = [c for c in self.conditions if c.grade != "A"]
+        below.sort(key=lambda c: grades.ORDER.index(c.grade), reverse=True)
+        return [*self.broken, *(c.text for c in below)]
 
     @property
     def text(self) -> str:
         """One line for a report."""
         s = self.scores[0]
-        if self.kind == "sample":
-            exact = f" (exact score, as many calls: {s.exact:.2f})" if s.exact is not None else ""
-            spread = f"variance {s.observed.value:.2f} / {s.null.value:.2f}"
-            return f"W₂ {s.w2.value:.3f} ± {s.w2.error:.3f}{exact}, χ² {s.chi2:.2f}, {spread}"
-        aim = "point estimate" if self.kind == "point" else "a prior of its own, accuracy not judged"
-        return f"{aim}: bias² {s.bias2.value:.3f} of the MMSE, χ² {s.chi2:.2f}"
+        if self.kind == "other":
+            return f"a prior of its own, accuracy not judged: bias² {s.bias2.value:.3f} of the MMSE, χ² {s.chi2:.2f}"
+        parts = ", ".join(f"{name}: {grade}" for name, grade in self.by_oracle.items())
+        if self.kind == "point":
+            return f"point estimate: bias² {s.bias2.value:.3f} of the MMSE ({parts})"
+        identity = ", an identity for a Gaussian prior" if s.identity else ""
+        on_mixture = "" if self.patches is None else f", mixture {self.patches.w2.value:.3f}"
+        bound = "; quick: an upper bound" if self.quick else ""
+        return f"W₂ {s.w2.value:.3f}{identity}{on_mixture} ({parts}{bound})"
 
     def json(self) -> dict[str, Any]:
         """Plain data; ``bench.report.certificates`` reads the first ones."""
@@ -87,46 +117,60 @@ class Certificate:
         return {
             "solver": self.solver,
             "settings": self.settings,
+            "grade": self.grade,
             "verdict": self.verdict,
             "oracle": ORACLE,
             "text": self.text,
             "kind": self.kind,
+            "quick": self.quick,
+            "by_oracle": self.by_oracle,
             "faults": self.faults,
             **judged,
             "bias2": s.bias2.value,
             "chi2": s.chi2,
             "calls": {"forward": self.calls[0], "backward": self.calls[1]},
             "gaussian": [score.json() for score in self.scores],
+            "calibration": None if self.truths is None else self.truths.json(),
             "mixture": None if self.patches is None else self.patches.json(),
             "checks": [c.json() for c in self.checks],
             "seconds": round(self.seconds, 1),
         }
 
     def write(self, folder: Path) -> Path:
-        """``folder``/certificates/<solver>.json, where ``bench report`` looks for it in a run folder."""
-        import json
-
-        target = folder / "certificates" / f"{Path(self.solver).stem}.json"
-        target.parent.mkdir(parents=True, exist_ok=True)
-        write_text(target, json.dumps(self.json(), indent=1, ensure_ascii=False) + "\n")
-        return target
+        """``folder``/certificates/<solver>-<settings' digest>.json, where ``bench report`` looks in a run folder."""
+        return write(self.json(), folder)
 
 
-def _faults(kind: Kind, s: gaussian.Score) -> list[str]:
-    if kind == "point":
-        return [f"bias² {s.bias2.value:.3f}, allowed {BIAS2}"] if s.bias2.value - s.bias2.error > BIAS2 else []
-    if kind == "other":
-        return []
-    found = [f"W₂ {s.w2.value:.3f}, allowed {W2}"] if s.w2.value - s.w2.error > W2 else []
-    named = {"χ²": s.chi2, "variance where observed": s.observed.value, "variance elsewhere": s.null.value}
-    return found + [
-        f"{name} {value:.2f}, allowed {low} to {high}"
-        for (name, value), (low, high) in zip(named.items(), (CHI2, VARIANCE, VARIANCE), strict=True)
-        if not low <= value <= high
+def write(certificate: dict[str, Any], folder: Path) -> Path:
+    """A certificate as plain data into ``folder``/certificates; one file for each solver and its settings."""
+    name = f"{Path(certificate['solver']).stem}-{digest(certificate['settings'])[:8]}.json"
+    target = folder / "certificates" / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    write_text(target, json.dumps(certificate, indent=1, ensure_ascii=False) + "\n")
+    return target
+
+
+def _of_oracle(s: gaussian.Score) -> list[Condition]:
+    low, high = grades.W2.A
+    w2 = grades.W2 if s.exact is None else grades.W2._replace(A=(low, min(high, grades.EXACT * s.exact)))
+    judge = Condition.judge
+    return [
+        judge(s.oracle, "W₂", s.w2.value, w2, s.w2.error),
+        judge(s.oracle, "variance where observed", s.observed.value, grades.VARIANCE, s.observed.error),
+        judge(s.oracle, "variance elsewhere", s.null.value, grades.VARIANCE, s.null.error),
+        judge(s.oracle, "χ² over that of exact samples", s.chi2 / s.chi2_exact, grades.CHI2),
+        judge(s.oracle, "coverage of 90 %", s.coverage_90, grades.COVERAGE),
+        judge(s.oracle, "coverage of 90 %, blocks", s.coverage_90_blocks, grades.COVERAGE),
     ]
 
 
-def _patch_faults(s: mixture.Score) -> list[str]:
-    found = [] if CHI2[0] <= s.chi2 <= CHI2[1] else [f"χ² {s.chi2:.2f}, allowed {CHI2[0]} to {CHI2[1]}"]
-    excess = s.crps / s.crps_exact
-    return found + ([f"CRPS {excess:.2f} times that of exact samples, allowed {CRPS}"] if excess > CRPS else [])
+def _of_mixture(s: mixture.Score) -> list[Condition]:
+    judge = Condition.judge
+    return [
+        judge(MIXTURE, "W₂", s.w2.value, grades.W2, s.w2.error),
+        judge(MIXTURE, "variance", s.variance, grades.VARIANCE),
+        judge(MIXTURE, "χ²", s.chi2, grades.CHI2),
+        judge(MIXTURE, "CRPS over that of exact samples", s.crps / s.crps_exact, grades.CRPS),
+        judge(MIXTURE, "coverage of 90 %", s.coverage_90, grades.COVERAGE),
+        judge(MIXTURE, "coverage of 90 %, blocks", s.coverage_90_blocks, grades.COVERAGE),
+    ]

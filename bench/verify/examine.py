@@ -16,7 +16,7 @@ from bench.errors import SettingError
 from bench.methods.problem import Solver
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build, resolve
-from bench.verify import conformance, gaussian, invariances, mixture
+from bench.verify import calibration, conformance, gaussian, invariances, mixture
 from bench.verify.certificate import Certificate, Kind
 from bench.verify.oracles.gaussian import GaussianPrior
 from bench.verify.oracles.mixture import MixturePrior
@@ -42,7 +42,7 @@ def examine(
         settings: of the solver; defaults otherwise.
         kind: what to judge it as; by default what it declares (see ``declared``).
         samples: drawn where moments cannot be had exactly; by default 64, or 16 for a solver with many evaluations.
-        quick: one noise level, few samples, no large pictures, no mixture.
+        quick: the main oracle alone, few samples, no large pictures: the grade is an upper bound.
         base: the folder that a relative path starts from.
         say: told what is going on.
     """
@@ -52,21 +52,27 @@ def examine(
     solver = make(given)
     if samples is not None and samples < 2:
         raise SettingError(f"samples must be at least 2, got {samples}")
+    kind = kind or declared(solver)
     with _one_thread():
         prior = GaussianPrior()
         blur = _suitable(solver)
         say("contract")
         checks = [conformance.check(plugin, given, base)]
-        cost = gaussian.calls(solver, prior, blur)
-        n = samples or (16 if quick or cost.nfe_forward + cost.nfe_backward > MANY else 64)
+        cost = gaussian.calls(solver, blur)
+        many = cost.nfe_forward + cost.nfe_backward > MANY
         scores = []
-        for sigma in gaussian.SIGMAS[:1] if quick else gaussian.SIGMAS:
-            say(f"Gaussian oracle, σ {sigma:g}")
-            scores.append(gaussian.score(solver, prior, sigma, n, cost.nfe_forward, blur))
-        patches = None
-        if not quick and solver.needs_prior:
-            say("mixture oracle")
-            patches = mixture.score(solver, MixturePrior(), samples=8 if n > 16 else 2, psf=blur)
+        for oracle in gaussian.ORACLES[:1] if quick else _oracles(solver):
+            say(oracle.name)
+            n = samples or (16 if quick or many else 64)
+            suited = oracle if blur is None else oracle.without_blur()
+            scores.append(gaussian.score(solver, suited, n, cost.nfe_forward))
+        truths = patches = None
+        if not quick and solver.needs_prior and kind == "sample":
+            say("many truths")
+            truths = calibration.score(solver, prior, 64 if many else 128, blur)
+            say("mixture")
+            count = {"patches": 8, "samples": 8} if many else {}
+            patches = mixture.score(solver, MixturePrior(), psf=blur, **count)
         say("invariances")
         checks += [
             invariances.batch(solver, prior, blur),
@@ -74,9 +80,13 @@ def examine(
             invariances.units(solver, prior, blur),
             *invariances.start(plugin, given, make, prior, blur),
         ]
-    kind = kind or declared(solver)
-    calls = cost.nfe_forward, cost.nfe_backward
-    return Certificate(plugin.label, given, kind, calls, scores, patches, checks, time.perf_counter() - began)
+    calls, seconds = (cost.nfe_forward, cost.nfe_backward), time.perf_counter() - began
+    return Certificate(plugin.label, given, kind, calls, scores, truths, patches, checks, quick, seconds)
+
+
+def _oracles(solver: Solver) -> tuple[gaussian.Oracle, ...]:
+    """A solver with a prior of its own is shown on the first ones; nothing is judged there."""
+    return (*gaussian.ORACLES, *gaussian.HELD_OUT) if solver.needs_prior else gaussian.ORACLES
 
 
 def declared(solver: Solver) -> Kind:

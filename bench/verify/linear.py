@@ -8,7 +8,7 @@ K + 1 images in a batch give the mean and the spectrum Σ_k |G_k|² with nothing
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,8 @@ from bench.verify import runs
 from bench.verify.oracles.gaussian import Scene
 from bench.verify.oracles.moments import Moments
 
+#: affine: exact, by impulses; one estimate: exact, the solver draws nothing; samples: estimated from draws.
+How = Literal["affine", "one estimate", "samples"]
 #: More draws than this cost more than they are worth: use samples.
 MOST = 130
 #: Rounding, relative to the response.
@@ -49,21 +51,52 @@ class Scripted(np.random.Generator):
         return loc + scale * self.standard_normal(size)
 
 
-def moments(solver: Solver, prior: Prior, scene: Scene) -> Moments | None:
-    """Exact moments, or None for a sampler that is not affine, does not commute with shifts, or draws too often."""
+class _Noted(Scripted):
+    """Draws what any generator would, and remembers it."""
+
+    def __init__(self, seed: int):
+        super().__init__(seed=seed)
+        self.draws: list[np.ndarray] = []
+
+    def standard_normal(self, size: Any = None, *args: Any, **kwargs: Any) -> Any:
+        """Standard normal numbers."""
+        self.draws.append(np.asarray(np.random.Generator.standard_normal(self, size, *args, **kwargs)))
+        return self.draws[-1].copy()
+
+
+def moments(solver: Solver, prior: Prior, scene: Scene) -> tuple[How, Moments | None]:
+    """How a solver's moments can be had, and the moments; None where they must be estimated from samples."""
     rngs = [Scripted(seed=0), Scripted(seed=1)]
     quiet = _respond(solver, prior, scene, rngs)
     K = rngs[0].calls
     if K > MOST or not torch.allclose(quiet[0], quiet[1], rtol=0, atol=ROUNDING):
-        return None
-    if K and not _is_convolution(solver, prior, scene, quiet, K):
-        return None
-    impulse, power = np.ones((1, 1)), torch.zeros(scene.shape, dtype=torch.float64)
+        return "samples", None
+    if K == 0:
+        return "one estimate", Moments(quiet[0], torch.zeros(scene.shape, dtype=torch.float64))
+    if not _is_convolution(solver, prior, scene, quiet, K):
+        return "samples", None
+    impulse, gains = np.ones((1, 1)), []
     for start in range(0, K, runs.TOGETHER):
         some = [Scripted(k, impulse) for k in range(start, min(start + runs.TOGETHER, K))]
-        kernels = _respond(solver, prior, scene, some) - quiet[0]
-        power += (torch.fft.fft2(kernels).abs() ** 2).sum(0)
-    return Moments(quiet[0], power)
+        gains.append(torch.fft.fft2(_respond(solver, prior, scene, some) - quiet[0]))
+    G = torch.cat(gains)
+    if not _adds_up(solver, prior, scene, quiet[0], G):
+        return "samples", None
+    return "affine", Moments(quiet[0], (G.abs() ** 2).sum(0))
+
+
+def _adds_up(solver: Solver, prior: Prior, scene: Scene, quiet: Tensor, G: Tensor) -> bool:
+    """Whether real draws, all at once, have the effect that their gains G (K, H, W) predict.
+
+    Impulses one at a time cannot show a product of two draws, nor a threshold that they stay below.
+    """
+    noted = _Noted(seed=2)
+    x = _respond(solver, prior, scene, [noted])[0]
+    if len(noted.draws) != len(G) or any(n.size != quiet.numel() for n in noted.draws):
+        return False
+    draws = torch.from_numpy(np.stack([n.reshape(scene.shape) for n in noted.draws]))
+    effect = torch.fft.ifft2((G * torch.fft.fft2(draws)).sum(0)).real
+    return bool((x - quiet - effect).abs().max() <= ROUNDING * len(G) * (1 + float(effect.abs().max())))
 
 
 def _is_convolution(solver: Solver, prior: Prior, scene: Scene, quiet: Tensor, K: int) -> bool:

@@ -208,9 +208,20 @@ def test_certificates_are_read_shown_and_a_failure_outweighs_a_pass(run, page):
     found = certificates.read([run])
     assert [c["solver"] for c in found] == ["dps", "tv"]
     both = [*found, {**found[0], "verdict": "fail", "text": "later"}]
-    assert certificates.of_solver(both, "dps") == {"verdict": "fail", "text": "gaussian: pass; gaussian: later"}
+    worse = {"verdict": "fail", "grade": "", "text": "gaussian: pass; gaussian: later"}
+    assert certificates.of_solver(both, "dps") == worse
     assert certificates.of_solver(found, "wiener") is None
     assert 'id="certificates"' in page.read_text(encoding="utf-8")
+
+
+def test_a_certificate_counts_for_the_settings_it_was_made_for_alone():
+    made = {"solver": "dps", "verdict": "pass", "grade": "A", "oracle": "", "text": "good", "settings": {"steps": 9}}
+    ran = [{"steps": 9, "weights": "photos"}]
+    assert certificates.of_solver([made], "dps", settings=ran) == {"verdict": "pass", "grade": "A", "text": "good"}
+    assert certificates.of_solver([made], "dps", settings=[{"steps": 10}]) is None
+    partly = certificates.of_solver([made], "dps", settings=[*ran, {"steps": 10}])
+    assert partly is not None
+    assert partly["text"] == "good (for 1 of 2 settings that ran)"
 
 
 @pytest.mark.parametrize("text", ["[]", "{", '{"solver": "tv", "verdict": "perhaps"}'])

@@ -192,6 +192,17 @@ def test_exact_samples_of_the_mixture_oracle_are_marked_as_such() -> None:
     assert score.mse == pytest.approx(2, abs=0.12)
     assert score.chi2 == pytest.approx(1, abs=0.12)
     assert score.crps == pytest.approx(score.crps_exact, rel=0.03)
+    assert score.w2.value < 0.1
+    assert (score.coverage_90, score.coverage_90_blocks) == pytest.approx((0.9, 0.9), abs=0.02)
+
+
+def test_a_shrunken_or_shifted_sample_of_the_mixture_has_the_distance_that_this_moves_it() -> None:
+    draws = torch.stack([s.posterior.draw(64, np.random.default_rng(i)) for i, s in enumerate(patches())])
+    centres = torch.stack([s.posterior.mean() for s in patches()])[:, None]
+    half = marked(patches(), (centres + 0.5 * (draws - centres)).view(4, 64, SIDE, SIDE))
+    assert half.w2.value == pytest.approx(0.5, abs=0.05)
+    assert half.variance == pytest.approx(0.25, abs=0.03)
+    assert half.coverage_90 < 0.7
 
 
 def test_posteriors_of_the_mixture_oracle_are_no_gaussians() -> None:

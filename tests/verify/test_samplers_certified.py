@@ -34,7 +34,8 @@ def short(name: str, steps: int = 6) -> Solver:
 
 
 def exact(name: str, **settings: Any) -> Moments:
-    found = linear.moments(made(name, **settings), PRIOR, SCENE)
+    how, found = linear.moments(made(name, **settings), PRIOR, SCENE)
+    assert how != "samples"
     assert found is not None
     return found
 
@@ -61,9 +62,9 @@ def test_an_estimate_does_not_depend_on_the_units_of_the_problem(name: str) -> N
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("deepinv_")])
-def test_our_samplers_are_certified_at_the_main_noise_level(name: str) -> None:
+def test_our_samplers_have_a_grade_at_the_main_noise_level(name: str) -> None:
     found = examine(name, quick=True, kind="point" if name in POINTS else None)
-    assert found.faults == [] or name in KNOWN, found.faults
+    assert found.grade != "F" or name in KNOWN, found.faults
 
 
 #: Solvers that draw random numbers on the way to one point.
@@ -179,4 +180,4 @@ def test_pnp_hqs_with_the_weight_of_bayes_is_the_posterior_mean() -> None:
 @pytest.mark.slow
 @pytest.mark.skipif("deepinv_dps" not in NAMES, reason="deepinv_dps is not in the registry")
 def test_the_dps_of_deepinv_fails_at_its_defaults() -> None:
-    assert examine("deepinv_dps", quick=True).verdict == "fail"
+    assert examine("deepinv_dps", quick=True).grade == "F"

@@ -1,4 +1,4 @@
-"""The certificate: an exact sampler passes, spoilt ones fail for what was spoilt, and what is written is read."""
+"""The certificate: an exact sampler has an A, spoilt ones fail for what was spoilt, and what is written is read."""
 
 from __future__ import annotations
 
@@ -6,18 +6,23 @@ import json
 import math
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 
+from bench.plugins.lookup import find_plugin
 from bench.report.certificates import read
-from bench.verify import invariances, linear, runs
+from bench.verify import calibration, gaussian, grades, invariances, linear, mixture, runs
 from bench.verify.certificate import Certificate
 from bench.verify.examine import examine
 from bench.verify.oracles import moments
-from bench.verify.oracles.gaussian import GaussianPrior, Scene
+from bench.verify.oracles.gaussian import GaussianPrior, Scene, shake
+from bench.verify.oracles.mixture import MixturePrior
 from bench.verify.oracles.moments import Moments
 from tests.make_solver import made
 
@@ -25,54 +30,136 @@ MINE = str(Path(__file__).parents[1] / "example_plugins" / "exact_posterior.py")
 PRIOR = GaussianPrior()
 
 
-def verdict(fault: str = "", **given: Any) -> Certificate:
+def graded(fault: str = "", **given: Any) -> Certificate:
     return examine(MINE, {"fault": fault}, quick=True, **given)
 
 
-def test_an_exact_sampler_has_a_distance_of_zero_and_one_that_thinks_all_images_gaussian_is_found_out() -> None:
-    assert verdict().verdict == "pass"
-    found = examine(MINE)
-    (fault,) = found.faults
-    assert fault.startswith("mixture: CRPS")
-    for s in found.scores:
+def test_an_exact_sampler_has_an_a_and_a_distance_of_zero_on_every_gaussian_oracle_held_out_ones_too() -> None:
+    solver = made(MINE)
+    for oracle in (*gaussian.ORACLES, *gaussian.HELD_OUT):
+        s = gaussian.score(solver, oracle, 2, 0)
         assert s.samples is None
         assert s.w2.value < 1e-6
         assert (s.observed.value, s.null.value) == pytest.approx((1, 1), abs=1e-9)
+        assert (s.coverage_90, s.coverage_90_blocks) == pytest.approx((0.9, 0.9), abs=1e-9)
         assert s.mse == pytest.approx(2, abs=1e-9)
         assert s.chi2 == pytest.approx(s.chi2_exact, abs=1e-9)
+    assert graded().grade == "A"
 
 
-def test_a_collapsed_sampler_fails_by_its_variance() -> None:
-    found = verdict("collapsed")
-    assert found.verdict == "fail"
-    assert any("variance elsewhere" in f for f in found.faults)
+def test_held_out_oracles_are_other_textures_behind_other_blurs() -> None:
+    main = gaussian.ORACLES[0]
+    for oracle in gaussian.HELD_OUT:
+        assert oracle.texture != main.texture
+        assert oracle.psf is not None
+        assert oracle.psf.sum() == pytest.approx(1)
+
+
+def test_a_sampler_that_thinks_all_images_gaussian_has_no_a_on_the_mixture() -> None:
+    s = mixture.score(made(MINE), MixturePrior(), patches=6, samples=12)
+    certificate = replace(graded(), patches=s)
+    assert certificate.grade == certificate.by_oracle["mixture"] == "F"
+
+
+@pytest.mark.parametrize("fault", ["collapsed", "mean of two", "inflated", "white"])
+def test_a_sampler_of_the_wrong_spread_fails(fault: str) -> None:
+    assert graded(fault).grade == "F"
+
+
+def test_the_mean_of_two_draws_fails_by_its_distance_its_variance_and_its_coverage() -> None:
+    s = graded("mean of two").scores[0]
+    assert s.w2.value == pytest.approx(1 - math.sqrt(1 / 2), abs=1e-6)
+    assert s.observed.value == pytest.approx(1 / 2, abs=1e-6)
+    assert s.coverage_90 == pytest.approx(2 * norm.cdf(norm.ppf(0.95) / math.sqrt(2)) - 1, abs=1e-6)
+    failed = {c.what for c in graded("mean of two").conditions if c.grade == "F"}
+    assert {"W₂", "variance elsewhere", "coverage of 90 %", "coverage of 90 %, blocks"} <= failed
+
+
+def test_the_mean_of_two_draws_of_a_shipped_sampler_fails_too(tmp_path: Path) -> None:
+    """The cheat that limits on W₂ and χ² alone let pass: twice the calls for half the error."""
+    sprox = find_plugin("solver", "sprox").path
+    cheat = tmp_path / "cheat.py"
+    text = sprox.read_text(encoding="utf-8")
+    text = text.replace("    def solve(self", "    def one(self")
+    text += "\n    def solve(self, problem):\n        return (self.one(problem) + self.one(problem)) / 2\n"
+    cheat.write_text(text, encoding="utf-8")
+    assert examine(str(cheat), {"steps": 10}, quick=True).grade == "F"
+
+
+def test_the_right_variance_of_pixels_without_their_covariance_shows_in_blocks_alone() -> None:
+    s = graded("white").scores[0]
+    assert s.coverage_90 == pytest.approx(0.9, abs=1e-3)
+    assert s.coverage_90_blocks > grades.COVERAGE.A[1]
 
 
 def test_the_wrong_noise_level_shows_where_the_data_speak() -> None:
-    s = verdict("sigma").scores[0]
+    s = graded("sigma").scores[0]
     assert s.observed.value < 0.5
     assert s.null.value == pytest.approx(1, abs=0.2)
 
 
 def test_a_batch_that_mixes_its_images_fails() -> None:
-    assert any(f.startswith("batch: ") for f in verdict("batch").faults)
+    found = graded("batch")
+    assert found.grade == "F"
+    assert any(f.startswith("batch: ") for f in found.faults)
 
 
 def test_a_sampler_that_draws_otherwise_is_measured_by_samples() -> None:
-    s = verdict("other draws", samples=8).scores[0]
-    assert s.samples == 8
+    s = graded("other draws", samples=8).scores[0]
+    assert (s.moments, s.samples) == ("samples", 8)
     assert s.w2.error > 0
+
+
+def test_only_a_solver_that_is_affine_in_its_draws_has_exact_moments() -> None:
+    scene = Scene.make(PRIOR, 0.1, size=32)
+    assert linear.moments(made(MINE), PRIOR, scene)[0] == "affine"
+    # each impulse alone leaves a product of two draws at zero: only both together betray it
+    assert linear.moments(made(MINE, fault="product"), PRIOR, scene) == ("samples", None)
+    assert linear.moments(made("tv"), PRIOR, scene)[0] == "one estimate"
+
+
+def test_a_sampler_whose_formula_is_the_exact_score_for_this_prior_is_called_an_identity() -> None:
+    oracle = gaussian.HELD_OUT[0]
+    assert gaussian.score(made("sprox", steps=6), oracle, 2, 6).identity
+    assert not gaussian.score(made("sprox", steps=6, kappa=1.5), oracle, 2, 6).identity
+    assert "identity" in examine("sprox", {"steps": 6}, quick=True).text
+
+
+# --- calibration over many truths -----------------------------------------------------------------------------
+
+
+def test_whitened_block_errors_of_exact_draws_are_independent_standard_normals() -> None:
+    scene = Scene.make(PRIOR, 0.1, size=32)
+    white = torch.from_numpy(np.random.default_rng(0).standard_normal((4000, 32, 32)))
+    x = scene.mean + torch.fft.ifft2(torch.fft.fft2(white) * scene.variance.sqrt()).real
+    z = torch.stack([calibration.whitened(xi, scene).flatten() for xi in x])
+    assert torch.allclose(z.T @ z / 4000, torch.eye(16, dtype=torch.float64), atol=0.1)
+
+
+def test_the_calibration_test_keeps_its_level_for_an_exact_sampler_and_rejects_wrong_spreads() -> None:
+    rejected = sum(calibration.score(made(MINE), PRIOR, 16, psf).p < 0.05 for psf in shakes(20))
+    assert rejected <= 4  # binomial(20, 0.05) exceeds 4 with a probability of 0.003
+    assert calibration.score(made(MINE, fault="mean of two"), PRIOR, 64).p < 0.01
+    assert calibration.score(made(MINE, fault="inflated"), PRIOR, 64).p < 0.01
+
+
+def shakes(n: int) -> list[np.ndarray]:
+    return [shake(6 + 0.4 * i) for i in range(n)]
+
+
+# --- kinds ----------------------------------------------------------------------------------------------------
 
 
 def test_an_estimate_that_is_not_finite_is_an_error_with_its_reason() -> None:
     from bench.errors import SolverError
 
     with pytest.raises(SolverError, match="non-finite"):
-        verdict("nan")
+        graded("nan")
 
 
 def test_a_point_estimate_is_judged_by_its_bias_alone() -> None:
-    found = verdict("collapsed", kind="point")
+    found = graded("collapsed", kind="point")
+    assert found.grade == "A"
     assert "bias²" in found.text
     assert found.json().keys().isdisjoint({"w2", "exact_w2"})
 
@@ -80,7 +167,8 @@ def test_a_point_estimate_is_judged_by_its_bias_alone() -> None:
 def test_a_solver_with_a_prior_of_its_own_is_not_judged_on_accuracy() -> None:
     found = examine("tikhonov", {"mu": 1000.0}, quick=True)
     assert found.kind == "other"
-    assert found.verdict == "pass"
+    assert found.grade is None
+    assert found.verdict == "not judged"
     assert found.scores[0].bias2.value > 0.3  # far too smooth
 
 
@@ -89,7 +177,8 @@ def test_a_solver_with_a_prior_of_its_own_is_not_judged_on_accuracy() -> None:
 
 def test_exact_moments_are_those_of_many_samples() -> None:
     solver, scene = made("sprox", steps=6, integrator="ancestral"), Scene.make(PRIOR, 0.1)
-    found = linear.moments(solver, PRIOR, scene)
+    how, found = linear.moments(solver, PRIOR, scene)
+    assert how == "affine"
     assert found is not None
     drawn = Moments.of(runs.draw(solver, PRIOR, scene.y.expand(64, -1, -1), scene.psf, 0.1, runs.generators(64)))
     assert float((drawn.variance / found.variance).mean()) == pytest.approx(1, abs=0.01)
@@ -98,7 +187,7 @@ def test_exact_moments_are_those_of_many_samples() -> None:
 
 
 def test_a_sampler_that_is_not_linear_has_no_exact_moments() -> None:
-    assert linear.moments(made("dps", steps=4), PRIOR, Scene.make(PRIOR, 0.1)) is None
+    assert linear.moments(made("dps", steps=4), PRIOR, Scene.make(PRIOR, 0.1)) == ("samples", None)
 
 
 def test_a_scripted_generator_is_silent_but_for_one_call() -> None:
@@ -142,10 +231,11 @@ def test_the_options_of_a_setting_are_read_from_its_declaration() -> None:
 
 
 def test_a_written_certificate_is_what_the_report_reads(tmp_path: Path) -> None:
-    found = verdict()
-    assert found.write(tmp_path) == tmp_path / "certificates" / "exact_posterior.json"
+    found = graded()
+    assert found.write(tmp_path).parent == tmp_path / "certificates"
     (row,) = read([tmp_path])
-    assert (row["solver"], row["verdict"]) == ("exact_posterior", "pass")
+    assert (row["solver"], row["grade"], row["verdict"]) == ("exact_posterior", "A", "pass")
+    assert row["settings"] == {"fault": ""}
     assert row["w2"] < 1e-6
     assert "W₂" in row["text"]
     assert json.loads(json.dumps(found.json(), allow_nan=False))["checks"][0]["name"] == "contract"
@@ -158,15 +248,24 @@ def test_the_command_prints_a_table_and_fails_with_the_solver(tmp_path: Path) ->
     )
     assert done.returncode == 1, done.stderr
     assert "W₂ / √MMSE" in done.stdout
-    assert "FAIL" in done.stdout
-    assert json.loads((tmp_path / "certificates" / "exact_posterior.json").read_text())["verdict"] == "fail"
+    assert "GRADE F" in done.stdout
+    (file,) = (tmp_path / "certificates").iterdir()
+    assert json.loads(file.read_text())["grade"] == "F"
 
 
-def test_a_certificate_tells_every_fault() -> None:
-    found = verdict("collapsed")
+def test_a_certificate_lists_what_keeps_it_from_an_a_the_worst_first() -> None:
+    found = graded("collapsed")
     assert not math.isnan(found.scores[0].w2.value)
     assert found.json()["faults"] == found.faults
-    assert len(found.faults) == 2
+    letters = [f.split(": ")[2][0] for f in found.faults]
+    assert letters == sorted(letters, reverse=True)
+
+
+def test_a_number_has_the_best_grade_whose_interval_it_reaches_within_its_error() -> None:
+    limits = grades.Limits((0, 1), (0, 2), (0, 3))
+    values = {0.5: "A", 1.05: "A", 1.5: "B", 2.9: "C", 3.5: "F", math.nan: "F"}
+    for value, grade in values.items():
+        assert grades.Condition.judge("", "", value, limits, error=0.1).grade == grade
 
 
 def test_a_solver_that_refuses_to_deblur_is_examined_without_blur() -> None:

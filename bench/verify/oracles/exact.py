@@ -19,6 +19,7 @@ from bench.verify.oracles.gaussian import Scene
 from bench.verify.oracles.moments import Moments
 
 Integrator = Literal["ancestral", "ddim", "dpm"]
+INTEGRATORS: tuple[Integrator, ...] = ("dpm", "ddim", "ancestral")
 
 
 def moments(scene: Scene, schedule: Schedule, n: int, integrator: Integrator, spacing: Spacing) -> Moments:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -23,11 +24,18 @@ from bench.seeds import generator
 VARIANCE = 0.25
 
 
-@lru_cache(maxsize=8)
-def spectrum(shape: tuple[int, int]) -> Tensor:
-    """S(f) ~ (|f|² + 1.5²)^-1.1, f in cycles per 64 pixels, of pixel variance 1/4: float64 (H, W), fft2 layout."""
+class Texture(NamedTuple):
+    """The law S(f) ~ (|f|² + corner²)^-slope of a power spectrum; f and ``corner`` in cycles per 64 pixels."""
+
+    slope: float = 1.1
+    corner: float = 1.5
+
+
+@lru_cache(maxsize=32)
+def spectrum(shape: tuple[int, int], texture: Texture = Texture()) -> Tensor:  # noqa: B008  # immutable
+    """The texture's power spectrum for a pixel variance of 1/4: float64 (H, W), fft2 layout."""
     f = [64 * torch.fft.fftfreq(n, dtype=torch.float64) for n in shape]
-    S = (f[0][:, None] ** 2 + f[1] ** 2 + 1.5**2) ** -1.1
+    S = (f[0][:, None] ** 2 + f[1] ** 2 + texture.corner**2) ** -texture.slope
     return S * (VARIANCE / S.mean())
 
 
@@ -36,30 +44,31 @@ class GaussianPrior:
 
     Args:
         schedule: noise levels; by default the linear one with 1000 steps.
+        texture: the power spectrum of the images.
     """
 
     stride = 1
     mean = 0.0
 
-    def __init__(self, schedule: Schedule | None = None):
-        self.schedule = schedule or Schedule.make("linear")
+    def __init__(self, schedule: Schedule | None = None, texture: Texture = Texture()):  # noqa: B008  # immutable
+        self.schedule, self.texture = schedule or Schedule.make("linear"), texture
 
     def x0(self, x: Tensor, t: Tensor) -> Tensor:
         """E[x_0 | x_t] = a S / (a² S + s²) x_t in every frequency; x (B, 1, H, W), t (B,)."""
         a, s = (v.view(-1, 1, 1, 1) for v in self.schedule.scales(t))
-        S = _half(spectrum((x.shape[-2], x.shape[-1]))).to(x.device)
+        S = _half(spectrum((x.shape[-2], x.shape[-1]), self.texture)).to(x.device)
         gain = (a * S / (a**2 * S + s**2)).to(x.dtype)
         return torch.fft.irfft2(torch.fft.rfft2(x) * gain, s=x.shape[-2:])
 
     def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
         """C = S σ² / (S + σ²), rfft2 layout (H, W // 2 + 1)."""
-        S = _half(spectrum(shape))
+        S = _half(spectrum(shape, self.texture))
         return (S if math.isinf(sigma) else S * sigma**2 / (S + sigma**2)).to(like)
 
     def draw(self, shape: tuple[int, int], rng: np.random.Generator) -> Tensor:
         """One image (H, W), float64."""
         white = torch.from_numpy(rng.standard_normal(shape))
-        return torch.fft.ifft2(torch.fft.fft2(white) * spectrum(shape).sqrt()).real
+        return torch.fft.ifft2(torch.fft.fft2(white) * spectrum(shape, self.texture).sqrt()).real
 
 
 @dataclass(frozen=True)
@@ -70,12 +79,14 @@ class Scene:
         psf: (h, w), odd sides, unit sum.
         sigma: standard deviation of the noise.
         truth, y: (H, W).
+        texture: the power spectrum of the prior that the truth was drawn from.
     """
 
     psf: np.ndarray
     sigma: float
     truth: Tensor
     y: Tensor
+    texture: Texture = Texture()
 
     @classmethod
     def make(
@@ -86,7 +97,7 @@ class Scene:
         truth, psf = prior.draw((size, size), rng), shake() if psf is None else psf
         noise = torch.from_numpy(rng.standard_normal((size, size)))
         blurred = torch.fft.ifft2(torch.fft.fft2(truth) * transfer(psf, (size, size))).real
-        return cls(psf, sigma, truth, blurred + sigma * noise)
+        return cls(psf, sigma, truth, blurred + sigma * noise, prior.texture)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -96,7 +107,7 @@ class Scene:
     @cached_property
     def S(self) -> Tensor:
         """Power spectrum of the prior (H, W)."""
-        return spectrum(self.shape)
+        return spectrum(self.shape, self.texture)
 
     @cached_property
     def K(self) -> Tensor:
@@ -135,6 +146,23 @@ def shake(length: float = 14.0) -> np.ndarray:
     weights = np.broadcast_to(1 + 0.6 * np.cos(4 * t), t.shape)
     psf = psfs.centred(psfs.splat(points, weights / weights.sum(), psfs.reach(points)))
     return psf / psf.sum()
+
+
+def bow(length: float = 9.0) -> np.ndarray:
+    """A quarter of a circle lit from one end: the blur of a held-out oracle, (h, w) with odd sides and unit sum."""
+    t = np.linspace(0, 1, 1000)
+    points = length * np.exp(1j * np.pi * t / 2)
+    weights = 1.5 - t
+    psf = psfs.centred(
+        psfs.splat(points - points.mean(), weights / weights.sum(), psfs.reach(points - points.mean()))
+    )
+    return psf / psf.sum()
+
+
+def disk(radius: float = 4.0) -> np.ndarray:
+    """Defocus of that radius in pixels: the blur of a held-out oracle, (h, w) with odd sides and unit sum."""
+    areas = psfs.disk_areas(radius)
+    return areas / areas.sum()
 
 
 def _half(S: Tensor) -> Tensor:

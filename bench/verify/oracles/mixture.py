@@ -67,12 +67,22 @@ class Mixture:
         second = (self.vectors**2 * self.values[:, None]).sum(-1) + self.means**2
         return self.log_weights.exp() @ second - self.mean() ** 2
 
+    def covariance(self) -> Tensor:
+        """(d, d)."""
+        w, off = self.log_weights.exp(), self.means - self.mean()
+        within = (self.vectors * self.values[:, None]) @ self.vectors.mT
+        return (w[:, None, None] * (within + off[:, :, None] * off[:, None])).sum(0)
+
     def draw(self, n: int, rng: np.random.Generator) -> Tensor:
         """n samples (n, d)."""
         weights = self.log_weights.exp().numpy()
         j = rng.choice(len(weights), n, p=weights / weights.sum())
         white = torch.from_numpy(rng.standard_normal((n, self.means.shape[1])))
-        return self.means[j] + (self.vectors[j] @ (self.values[j].sqrt() * white)[..., None])[..., 0]
+        out = torch.empty_like(white)
+        for c in set(j.tolist()):
+            mine = torch.from_numpy(j == c)
+            out[mine] = self.means[c] + (self.values[c].sqrt() * white[mine]) @ self.vectors[c].T
+        return out
 
     def given(self, y: Tensor, A: Tensor, sigma: float) -> Mixture:
         """The distribution of x given y = A x + σ n: again a mixture. y (m,), A (m, d)."""

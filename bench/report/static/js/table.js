@@ -88,9 +88,9 @@ function costColumns() {
     entries.some((e) => e.certificate) && {
       key: "certificate",
       head: "Cert.",
-      tip: "Certificate: was the solver right where the exact posterior is known?",
+      tip: "Certificate: how close the solver came where the exact posterior is known, A to F",
       first: "down",
-      by: (e) => ({ pass: 2, fail: 1 })[e.certificate?.verdict] || 0,
+      by: (e) => certified[e.certificate?.grade || e.certificate?.verdict] || 0,
       cell: certificateCell,
     },
   ];
@@ -183,11 +183,16 @@ function whyNot() {
 const groupsText = () => `; ${photographs(scoreNow().groups)}`;
 const photographs = (n) => `${n} photograph${n === 1 ? "" : "s"}`;
 
+/** From the worst to the best, for sorting. */
+const certified = { fail: 1, F: 1, "not judged": 2, pass: 3, C: 4, B: 5, A: 6 };
+
 function certificateCell(e) {
   if (!e.certificate) return missing();
-  const pass = e.certificate.verdict === "pass";
-  const about = { role: "img", "aria-label": e.certificate.verdict, title: e.certificate.text };
-  return [h("span", { class: pass ? "good" : "bad", ...about }, pass ? "✓" : "✗")];
+  const { verdict, grade, text } = e.certificate;
+  const mark = grade || { pass: "✓", fail: "✗" }[verdict];
+  if (!mark) return [h("span", { class: "pm", title: text }, verdict)];
+  const about = { role: "img", "aria-label": grade ? `grade ${grade}` : verdict, title: text };
+  return [h("span", { class: verdict === "pass" ? "good" : "bad", ...about }, mark)];
 }
 
 function compareBy(column, down) {
