@@ -25,7 +25,7 @@ class View:
 
     Attributes:
         mode: gray or rgb.
-        halved: whether the mean of every 2 x 2 pixels is taken first, as seed 001 does.
+        halved: whether the mean of every 2 x 2 pixels is taken first, as study 001 does.
         size: side of the centred square that is cut out; None for the whole picture.
     """
 

@@ -202,7 +202,7 @@ SCORE_PSNR, SCORE_POINTS = 33.0, 100.0
 
 
 def score_convir(truth: np.ndarray, estimate: np.ndarray, context: Context) -> float:
-    """An image's part in the score of seed 004, 100 avg(PSNR / 33, SSIM): means of it are that of means."""
+    """An image's part in the score of study 004, 100 avg(PSNR / 33, SSIM): means of it are that of means."""
     return SCORE_POINTS * (psnr(truth, estimate, context) / SCORE_PSNR + ssim(truth, estimate, context)) / 2
 
 

@@ -1,4 +1,4 @@
-"""Conditional diffusion: a denoiser that sees the measurement beside x_t (seed 001; Saharia et al. 2022)."""
+"""Conditional diffusion: a denoiser that sees the measurement beside x_t (study 001; Saharia et al. 2022)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from bench.methods.networks.unet import check_levels
 
 
 class ConditionalConfig(BaseModel):
-    """The U-Net that predicts from [x_t, y], and what seed 001's Table 1 changes about it.
+    """The U-Net that predicts from [x_t, y], and what study 001's Table 1 changes about it.
 
     Attributes:
         channels: width of each level; every level but the last halves the sides.

@@ -17,7 +17,7 @@ class ConvIRConfig(BaseModel):
     """What a ConvIR is built from.
 
     Attributes:
-        n: each of the six blocks has n + 1 residual blocks; published: 3 (S), 7 (B), 15 (L); seed 004: 6.
+        n: each of the six blocks has n + 1 residual blocks; published: 3 (S), 7 (B), 15 (L); study 004: 6.
         multi_scale: whether the last residual block of each holds the multi-scale module (MSM).
         width: channels at full resolution; twice and four times as many at the coarser scales.
         space_to_depth: side r of the r × r pixel blocks that are folded into channels; 1 for none.

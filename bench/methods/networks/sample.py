@@ -33,8 +33,8 @@ class Plan:
         patch: side of a patch; None for the side that the weights were trained on. ``overlap``: see ``Tiles``;
             None for a quarter of the patch.
         batch: patches in one evaluation.
-        join: "end": patches are sampled on their own (from one field of noise) and averaged (seed 001); "step": their
-            estimates of x_0 are averaged at every step, so that neighbours agree on what they paint.
+        join: "end": patches are sampled on their own (from one field of noise) and averaged (study 001); "step":
+            their estimates of x_0 are averaged at every step, so that neighbours agree on what they paint.
     """
 
     steps: int

@@ -1,4 +1,4 @@
-"""Images of any size through a network of patches: overlapping patches, averaged under a Hann window (seed 001)."""
+"""Images of any size through a network of patches: overlapping patches, averaged under a Hann window (study 001)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The score of seed 004: over datasets, not over pictures."""
+"""The score of study 004: over datasets, not over pictures."""
 
 from __future__ import annotations
 
@@ -39,5 +39,5 @@ def score_table(board: Board) -> Table:
     lines = [Line(e.label, [*e.values, Value(number(score, 2), best=score == best)]) for score, e in scored]
     groups = [*((d.label, 2) for d in datasets), ("", 1)]
     heads = [*(["PSNR", "SSIM"] * len(datasets)), "Score"]
-    caption = "100 times the mean of PSNR / 33 and SSIM of each dataset, averaged over the datasets (seed 004)."
+    caption = "100 times the mean of PSNR / 33 and SSIM of each dataset, averaged over the datasets (study 004)."
     return Table("score", "Score over datasets", caption, "Method", groups, heads, lines)

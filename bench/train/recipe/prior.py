@@ -13,7 +13,7 @@ from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfi
 class LossConfig(Part):
     """``balanced``: each level's squared error is divided by its running mean, so that all count alike.
 
-    ``frequency``: λ of seed 003's loss, the mean of ||F x̂_0| - |F x_0|| with the unnormalised 2-D FFT.
+    ``frequency``: λ of study 003's loss, the mean of ||F x̂_0| - |F x_0|| with the unnormalised 2-D FFT.
     """
 
     weighting: Literal["balanced", "none"] = "balanced"

@@ -161,7 +161,7 @@ class RestorationLoss(Part):
         name: "l1"; "charbonnier", the mean of √(d² + ε²) with ε = 1e-3; "multiscale", ConvIR's sum over three scales
             of L1 + ``frequency`` times L1 of the real and imaginary parts of the 2-D FFTs.
         frequency: λ of multiscale.
-        gradient_penalty: seed 004's: this times the norm of the gradient of the loss in all parameters is added.
+        gradient_penalty: study 004's: this times the norm of the gradient of the loss in all parameters is added.
     """
 
     name: Literal["l1", "charbonnier", "multiscale"] = "l1"
