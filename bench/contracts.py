@@ -53,6 +53,14 @@ class Dataset:
         """A cheap text that changes when the image might (path, size, time), or None to have it loaded."""
         return None
 
+    def group_of(self, id: str) -> str | None:  # noqa: ARG002  # the contract; subclasses use it
+        """Where the image comes from: photograph, patient or sequence; None for the image itself.
+
+        Images of one group are alike, so intervals and ranks take groups for independent, not images. Cheap: decodes
+        no image.
+        """
+        return None
+
 
 # --- Degradation ----------------------------------------------------------------------------------------------
 
@@ -75,7 +83,8 @@ class Operator:
     """A blur model. Subclass as a frozen dataclass whose fields are the settings.
 
     Attributes:
-        random: whether ``psf`` draws from its generator; if not, ``trajectories`` of a grid collapse to one.
+        random: whether ``psf`` draws from its generator: a PSF for every image, or with ``trajectories: N`` in a grid
+            the same N for all images; if not, there is one.
         shared: names of the fields that do not enter the generator's key, so that PSFs which differ only in them
             come from the same draw (several exposures of one trajectory).
         recorded: the dataset brings PSF and measurement (real pictures); nothing is synthesised.

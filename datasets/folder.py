@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -69,6 +70,9 @@ class Folder(Dataset):
     limit: int | None = None
     #: pictures of a burst, odd; 1 for single pictures
     frames: int = 1
+    #: regular expression that names an image's source (patient, sequence) in its id: the first group in parentheses,
+    #: else all that matches; None: each picture is its own, and the frames of a sequence are one
+    group: str | None = None
     seed: int = 0
     on_bad: Literal["error", "skip"] = "error"
 
@@ -89,8 +93,23 @@ class Folder(Dataset):
             raise SettingError(f"folder: frames must be odd, so that one is in the middle, got {self.frames}")
         if self.frames > 1 and self.on_bad == "skip":
             raise SettingError("folder: a sequence cannot do without a frame: on_bad: skip is for single pictures")
+        self._check_group()
         if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
             raise SettingError(f"folder: fractions are the shares of train, val and test, got {self.fractions}")
+
+    def _check_group(self) -> None:
+        try:
+            re.compile(self.group or "")
+        except re.error as e:
+            raise SettingError(f"folder: group {self.group!r} is no regular expression: {e}") from e
+
+    def group_of(self, id: str) -> str | None:
+        """What ``group`` matches in the id; without it the folder where the pictures are one sequence, else None."""
+        if self.group is None:
+            return self._root.name if self.frames > 1 else None
+        if (match := re.search(self.group, id)) is None:
+            raise DataError(f"folder: group {self.group!r} matches nothing in the id {id!r}")
+        return next((g for g in match.groups() if g), match[0])
 
     def ids(self) -> list[str]:
         """Paths below ``path``; only the files' headers are read."""

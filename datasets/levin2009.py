@@ -102,6 +102,10 @@ class Levin2009(Dataset):
         psf, residual = aligned(x, y, f / f.sum())
         return Measurement(y=y[None], truth=x[None], psf=psf, T=1.0, level=NoiseLevel(0.0, residual))
 
+    def group_of(self, id: str) -> str:
+        """The picture, which eight shakes photographed."""
+        return id.partition("_")[0]
+
     def fingerprint(self, id: str) -> str:
         """A digest of the files' paths, sizes and times and of the settings."""
         stats = [stat_of(p) for p in sorted(set(self._file(id)))]

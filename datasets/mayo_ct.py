@@ -71,6 +71,10 @@ class MayoCt(Dataset):
         shape_of(path)  # names the file if it is no picture, or cut short
         return Image(id, converted(path, side), self.margin)
 
+    def group_of(self, id: str) -> str | None:
+        """The patient; None where the name tells none."""
+        return patient_of(id) or None
+
     def fingerprint(self, id: str) -> str:
         """A digest of the file's path, size and time and of the settings."""
         return fingerprint(__file__, id, stat_of(self._path(id)), self.size, self.margin)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 from bench import DataError, Dataset
 from bench.imaging.pairs import RecordedPairs, rsblur
@@ -21,6 +21,8 @@ class RSBlur(RecordedPairs, Dataset):
     An id is the sharp picture's path. With the operator ``recorded`` it comes with the blurred picture; with any
     other, the sharp picture is blurred. No PSF is known: ``recorded`` problems are blind.
     """
+
+    group_depth: ClassVar[int] = 2  # of SCENE/SHOT/gt/gt_sharp.png
 
     #: a folder of the set, or a text file that lists a sharp and a blurred file per line
     path: str

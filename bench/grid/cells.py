@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal
 
+from bench.contracts import Operator
 from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
-from bench.seeds import canonical
+from bench.seeds import canonical, digest
 
 Phase = Literal["val", "oracle", "test"]
 
@@ -61,6 +62,9 @@ class Shot:
 
     Attributes:
         key: sha256 of the seed, the image's pixels, blur, noise, split, psf_index, rep and boundary.
+        own_psf: the PSF is drawn for this image; if not, all images share the one of ``psf_index``.
+        group: the source that the image was cut from, within its dataset (photograph, patient, sequence); None for
+            the image itself. What statistics take for independent.
     """
 
     key: str
@@ -73,6 +77,26 @@ class Shot:
     rep: int
     seed: int
     boundary: Literal["valid", "circular"]
+    own_psf: bool = False
+    group: str | None = None
+
+    @property
+    def kernel(self) -> str | None:
+        """Name of the PSF's draw where other images, or other exposures of theirs, share it; else None."""
+        operator = instance(self.degradation.blur)
+        assert isinstance(operator, Operator)
+        if self.own_psf or not operator.random:
+            return None
+        return digest(self.psf_draw)[:12]
+
+    @property
+    def psf_draw(self) -> list[Any]:
+        """What the generator of its PSF is keyed by, beside the seed: shared fields of the operator are not in it."""
+        operator = instance(self.degradation.blur)
+        assert isinstance(operator, Operator)
+        settings = {k: v for k, v in self.degradation.blur.settings.items() if k not in operator.shared}
+        draw = [type(operator).__name__, settings, self.split, self.psf_index]
+        return [*draw, self.image_sha] if self.own_psf else draw
 
 
 @dataclass(frozen=True)
@@ -121,8 +145,6 @@ class Cell:
     @property
     def identity(self) -> dict[str, Any]:
         """The columns of its row that are known before it runs (see ``bench.results.parquet``)."""
-        from bench.seeds import canonical
-
         shot, degradation, flags = self.shot, self.shot.degradation, self.solver.plugin.flags
         return {
             "cell_key": self.key,
@@ -144,6 +166,7 @@ class Cell:
             "split": shot.split,
             "image": shot.image,
             "image_sha": shot.image_sha,
+            "group": shot.group,
             "setting": degradation.setting,
             "blur": degradation.blur_id,
             "blur_settings": canonical(degradation.blur.settings),
@@ -152,6 +175,7 @@ class Cell:
             "psf_error": error_id(degradation.psf_error),
             "sigma_factor": degradation.sigma_factor,
             "psf_index": shot.psf_index,
+            "kernel": shot.kernel,
             "rep": shot.rep,
             "boundary": shot.boundary,
             "dtype": self.protocol["dtype"],

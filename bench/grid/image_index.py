@@ -22,11 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Indexed:
-    """An image's id, the sha256 of its pixels, and its place in the dataset."""
+    """An image's id, the sha256 of its pixels, its place in the dataset, and the group that it belongs to."""
 
     id: str
     sha: str
     rank: int
+    group: str | None = None
 
 
 class ImageIndex:
@@ -59,7 +60,9 @@ class ImageIndex:
                 raise DataError(f"dataset {source.plugin.name!r} has no images with the settings {source.settings}")
             if len(set(ids)) < len(ids):
                 raise DataError(f"dataset {source.plugin.name!r} has two images of one id")
-            self._images[name] = [Indexed(i, self._sha(dataset, name, i), rank) for rank, i in enumerate(ids)]
+            self._images[name] = [
+                Indexed(i, self._sha(dataset, name, i), rank, dataset.group_of(i)) for rank, i in enumerate(ids)
+            ]
         return self._images[name]
 
     def recorded_sha(self, source: Source, id: str) -> str:

@@ -29,6 +29,7 @@ class Setting:
     psfs: int
     blur: Variant
     noise: Variant
+    own: bool = False
 
     @property
     def id(self) -> str:
@@ -101,7 +102,7 @@ def settings_of(grid: Grid) -> list[Setting]:
             psf_error=error,
             sigma_factor=factor,
         )
-        found.append(Setting(degradation, blurring.psfs, blur, noise))
+        found.append(Setting(degradation, blurring.psfs, blur, noise, blurring.own))
     return found
 
 
@@ -235,8 +236,9 @@ class Planner:
     ) -> Shot:
         boundary = self.grid.protocol.boundary
         recorded = self.index.recorded_sha(source, image.id) if setting.recorded else None
+        drawn = [psf_index, "own"] if setting.own else psf_index
         return Shot(
-            key=digest([self.grid.seed, image.sha, recorded, setting.content, split, psf_index, rep, boundary]),
+            key=digest([self.grid.seed, image.sha, recorded, setting.content, split, drawn, rep, boundary]),
             degradation=setting.degradation,
             dataset=Ref.of(source.plugin, source.settings),
             image=image.id,
@@ -246,4 +248,6 @@ class Planner:
             rep=rep,
             seed=self.grid.seed,
             boundary=boundary,
+            own_psf=setting.own,
+            group=image.group,
         )

@@ -202,17 +202,32 @@ class _Top:
     def blurs(self) -> list[Blurring]:
         found: list[Blurring] = []
         for name, settings, path in self.entries("blur"):
-            psfs = settings.pop("trajectories", 1)
-            if not limits.is_count(psfs, 1, limits.MOST):
-                raise self.doc.error(
-                    f"trajectories must be a whole number from 1 to {limits.MOST:,}, got {psfs!r}", *path
-                )
+            psfs, own = self._trajectories(settings.pop("trajectories", None), path)
             for v in self._expanded("operator", (name, settings, path)):
-                if psfs > 1 and not v.plugin.flags.get("random"):
-                    raise self.doc.error(f"{name} has one PSF: it cannot have {psfs} trajectories", *path)
-                found.append(Blurring(v, psfs))
+                random = bool(v.plugin.flags.get("random"))
+                if not random and (psfs > 1 or own):
+                    number = "trajectories of its own for every image" if own else f"{psfs} trajectories"
+                    raise self.doc.error(f"{name} has one PSF: it cannot have {number}", *path)
+                found.append(Blurring(v, psfs, random if own is None else own))
         self._unique("blur", [b.variant.id for b in found])
         return found
+
+    def _trajectories(self, given: Any, path: tuple[str | int, ...]) -> tuple[int, bool | None]:
+        """How many PSFs, and whether every image has its own; None where the grid leaves that open."""
+        match given:
+            case None:
+                return 1, None
+            case "own":
+                return 1, True
+            case {"own": n, **rest} if not rest and limits.is_count(n, 1, limits.MOST):
+                return n, True
+            case n if limits.is_count(n, 1, limits.MOST):
+                return n, False
+        raise self.doc.error(
+            f"trajectories must be own or {{own: N}} (drawn for every image anew) or N (the same for all images), N "
+            f"a whole number from 1 to {limits.MOST:,}, got {given!r}",
+            *path,
+        )
 
     def solvers(self, section: TuneSection) -> list[SolverEntry]:
         found: list[SolverEntry] = []

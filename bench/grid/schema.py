@@ -77,10 +77,15 @@ class Source:
 
 @dataclass(frozen=True)
 class Blurring:
-    """A variant of an operator, and how many PSFs are drawn from it."""
+    """A variant of an operator, and how many PSFs are drawn from it.
+
+    Attributes:
+        own: drawn for every image anew; if not, the same ones for all images (a crossed design).
+    """
 
     variant: Variant
     psfs: int
+    own: bool = False
 
 
 @dataclass(frozen=True)

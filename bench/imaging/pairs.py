@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -71,16 +71,26 @@ def gopro(place: Path, blurred: str = "blur") -> list[tuple[str, Path, Path]]:
 def rsblur(place: Path) -> list[tuple[str, Path, Path]]:
     """The pairs of RSBlur: SCENE/SHOT/gt/gt_sharp.png and SCENE/SHOT/real_blur/real_blur.png, or of its text lists.
 
-    A text file in the folder's place (RSBlur_real_train.txt) names a sharp and a blurred file on each line, relative
-    to the folder that the text file lies in.
+    A text file in the folder's place (RSBlur_real_train.txt) names a sharp and a blurred file on each line. The
+    published lists begin every path with ``RSBlur/`` and are no part of the set's archive: a list may lie beside the
+    folder RSBlur, in it, or in a folder beside it.
     """
     if place.is_file():
         lines = [line.split() for line in place.read_text(encoding="utf-8").splitlines() if line.strip()]
-        files = [(place.parent / sharp, place.parent / blurred) for sharp, blurred, *_ in lines]
-        return _paired(place.parent, files, "lines with two files each")
+        if short := next((i for i, line in enumerate(lines, 1) if len(line) < 2), None):
+            raise DataError(f"{place}: entry {short} does not name a sharp and a blurred file")
+        root = _root_of_list(place, lines)
+        return _paired(root, [(root / sharp, root / blurred) for sharp, blurred, *_ in lines], "two files each")
     sharp = sorted(place.rglob("gt/gt_sharp.png"))
     files = [(f, f.parents[1] / "real_blur/real_blur.png") for f in sharp]
     return _paired(place, files, "gt/gt_sharp.png and real_blur/real_blur.png")
+
+
+def _root_of_list(place: Path, lines: list[list[str]]) -> Path:
+    """The folder that the paths of a list start from: where its first sharp picture is, else the list's own."""
+    folder = place.absolute().parent
+    first = Path(lines[0][0]) if lines else Path()
+    return next((root for root in (folder, folder.parent) if (root / first).is_file()), folder)
 
 
 def _paired(place: Path, files: list[tuple[Path, Path]], wanted: str) -> list[tuple[str, Path, Path]]:
@@ -100,6 +110,7 @@ class RecordedPairs(Dataset):
     margin: int
     mode: Literal["gray", "rgb"]
     limit: int | None
+    group_depth: ClassVar[int] = 1
 
     def find(self) -> list[tuple[str, Path, Path]]:
         """Name, sharp and blurred file of every pair. Raises DataError when the set is not there."""
@@ -123,6 +134,10 @@ class RecordedPairs(Dataset):
         if truth.shape != y.shape:
             raise DataError(f"{sharp} and {blurred} differ in size: {truth.shape[1:]} and {y.shape[1:]}")
         return Measurement(y=y, truth=truth, psf=np.ones((1, 1)), T=1.0, level=NoiseLevel(0.0, 0.0))
+
+    def group_of(self, id: str) -> str:
+        """The folder ``group_depth`` above the sharp picture: the sequence of GoPro, the scene of RSBlur."""
+        return self._file(id)[0].absolute().parents[self.group_depth].name
 
     def fingerprint(self, id: str) -> str:
         """A digest of the files' paths, sizes and times and of the settings."""

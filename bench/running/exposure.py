@@ -20,16 +20,18 @@ def expose(shot: Shot) -> tuple[Measurement, Exposed]:
     assert isinstance(noise, Noise)
     if operator.recorded:
         return _recorded(shot, dataset, noise)
-    exposed = operator.psf(psf_generator(shot, operator))
+    exposed = operator.psf(psf_generator(shot))
     check_psf(exposed.psf, shot.degradation.blur.name)
     rng = generator(shot.seed, "noise", *_place(shot))
     return measure(dataset.load(shot.image), exposed, noise, rng, shot.boundary), exposed
 
 
-def psf_generator(shot: Shot, operator: Operator) -> np.random.Generator:
-    """The generator of a PSF: keyed by split and index but not by image, and without the operator's shared fields."""
-    settings = {k: v for k, v in shot.degradation.blur.settings.items() if k not in operator.shared}
-    return generator(shot.seed, "psf", type(operator).__name__, settings, shot.split, shot.psf_index)
+def psf_generator(shot: Shot) -> np.random.Generator:
+    """The generator of a PSF: keyed by split and index, and by the image unless all images share their kernels.
+
+    The operator's shared fields are not in the key, so that the exposures of an image share its path.
+    """
+    return generator(shot.seed, "psf", *shot.psf_draw)
 
 
 def solver_generator(shot: Shot, solver: str) -> np.random.Generator:

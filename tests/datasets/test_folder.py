@@ -337,3 +337,23 @@ def test_wrong_settings_are_refused():
     ):
         with pytest.raises(SettingError, match=text):
             Folder(path="x", **settings)  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "expected"),
+    [(None, [None, None]), ("[^/]+", ["p1", "p2"]), (r"/(s\d)", ["s7", "s8"])],
+)
+def test_a_pattern_names_the_source_of_an_image(tmp_path: Path, pattern: str | None, expected: list[str | None]):
+    names = ["p1/s7_1.png", "p2/s8_1.png"]
+    for name in names:
+        (tmp_path / name).parent.mkdir()
+        Pil.fromarray(GRAY).save(tmp_path / name)
+    folder = Folder(str(tmp_path), margin=0, group=pattern)
+    assert [folder.group_of(i) for i in folder.ids()] == expected
+
+
+def test_a_pattern_that_is_none_or_matches_nothing_is_an_error(tmp_path: Path):
+    with pytest.raises(SettingError, match="no regular expression"):
+        Folder(str(tmp_path), group="(")
+    with pytest.raises(DataError, match=r"matches nothing in the id 'a\.png'"):
+        Folder(str(tmp_path), group="patient").group_of("a.png")

@@ -1,10 +1,18 @@
-"""The crops of scikit-image's pictures: places, pixels, names."""
+"""The crops of photographs in installed packages: places, pixels, names."""
 
 from itertools import combinations
 
 import numpy as np
 import pytest
-from bench.datasets.photos import LARGEST, SHA256, TEST, VAL, Crop, Photos  # pyright: ignore[reportMissingImports]
+from bench.datasets.photos import (  # pyright: ignore[reportMissingImports]
+    CONTENT,
+    LARGEST,
+    SHA256,
+    TEST,
+    VAL,
+    Crop,
+    Photos,
+)
 
 from bench import DataError, SettingError
 from bench.imaging.picture_files import LUMINANCE
@@ -14,7 +22,7 @@ SIZES = [(64, 32), (128, 32), (LARGEST, 0), (64, 64)]
 
 def square(crop: Crop) -> tuple[range, range]:
     """Rows and columns, in pixels of the file, of the largest scene."""
-    (r, c), k, n = crop.centre, crop.k, LARGEST
+    (r, c), k, n = crop.centre, crop.k, crop.room
     return range((r - n // 2) * k, (r + n // 2) * k), range((c - n // 2) * k, (c + n // 2) * k)
 
 
@@ -53,7 +61,27 @@ def test_every_crop_has_content_in_its_smallest_field_of_view():
     for split in ("test", "val"):
         photos = Photos(split=split, size=64, margin=0)
         for name in photos.ids():
-            assert photos.load(name).scene.std() > 0.04, name
+            assert photos.load(name).scene.std() >= CONTENT, name
+
+
+def test_twelve_photographs_come_before_any_comes_again():
+    groups = [c.group for c in TEST]
+    assert len(set(groups)) == len(set(groups[:12])) == 12
+    photos = Photos(size=128, margin=8, limit=12)
+    assert len({photos.group_of(i) for i in photos.ids()}) == 12
+
+
+def test_crops_of_one_photograph_are_one_group_and_no_group_is_in_both_splits():
+    photos = Photos(size=64)
+    assert photos.group_of("astronaut_face") == photos.group_of("astronaut_helmet") == "astronaut"
+    val = Photos(split="val", size=64)
+    assert not {photos.group_of(i) for i in photos.ids()} & {val.group_of(i) for i in val.ids()}
+
+
+def test_photographs_without_room_for_a_scene_are_left_out_of_it():
+    assert set(Photos(size=64).ids()) - set(Photos(size=128).ids()) == {"page_lines", "text_formula"}
+    with pytest.raises(DataError, match="text_formula has room for a scene of 172 pixels, not of 192"):
+        Photos(size=128).load("text_formula")
 
 
 def test_a_smaller_size_shows_the_middle_of_a_larger_one():
@@ -107,9 +135,10 @@ def test_an_unknown_name_suggests_the_nearest():
 def test_a_picture_that_is_not_the_expected_one_is_refused(tmp_path, monkeypatch):
     import bench.datasets.photos as module  # pyright: ignore[reportMissingImports]
 
-    (tmp_path / "grass.png").write_bytes(b"something else")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data/grass.png").write_bytes(b"something else")
     module._picture.cache_clear()
-    monkeypatch.setattr(module, "_folder", lambda: tmp_path)
+    monkeypatch.setattr(module, "_folder", lambda package: tmp_path)
     with pytest.raises(DataError, match=r"grass\.png is not the picture"):
         Photos().load("grass")
     with pytest.raises(DataError, match=r"brick\.png is missing"):

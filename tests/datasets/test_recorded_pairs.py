@@ -98,3 +98,29 @@ def test_frames_that_do_not_fit_are_refused(gopro: Path) -> None:
         dataset.load("x")
     with pytest.raises(SettingError, match="size must be at least 1"):
         made("gopro", path=str(gopro), size=0)
+
+
+def test_groups_are_the_sequences_of_gopro_and_the_scenes_of_rsblur(gopro: Path, tmp_path: Path) -> None:
+    frames = made("gopro", path=str(gopro))
+    assert [frames.group_of(i) for i in frames.ids()] == ["GOPR0001"] * 3 + ["GOPR0002"] * 3
+
+
+@pytest.mark.parametrize("place", ["", "RSBlur", "datalist"])
+def test_published_lists_may_lie_beside_the_set_in_it_or_in_a_folder_beside_it(rsblur: Path, place: str) -> None:
+    shots = sorted(rsblur.glob("scene/*"))
+    (rsblur / "RSBlur").mkdir()
+    (rsblur / "scene").rename(rsblur / "RSBlur/scene")
+    paths = [f"RSBlur/scene/{s.name}" for s in shots]
+    (rsblur / place).mkdir(exist_ok=True)
+    listed = rsblur / place / "RSBlur_real_test.txt"
+    listed.write_text("".join(f"{p}/gt/gt_sharp.png {p}/real_blur/real_blur.png\n" for p in paths), encoding="utf-8")
+    pictures = made("rsblur", path=str(listed))
+    assert pictures.ids() == [f"{p}/gt/gt_sharp.png" for p in paths]
+    assert {pictures.group_of(i) for i in pictures.ids()} == {"scene"}
+    assert recorded(pictures, pictures.ids()[0]).y.shape == (1, 40, 48)
+
+
+def test_a_list_with_one_file_in_a_line_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text("a.png b.png\nc.png\n", encoding="utf-8")
+    with pytest.raises(DataError, match="entry 2 does not name a sharp and a blurred file"):
+        made("rsblur", path=str(tmp_path / "list.txt")).ids()

@@ -65,6 +65,7 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(text: str, value: float) -
         ("[disk: {radius: 2}]", "[disk: {radius: 2}, disk: {radius: 2}]", 5, r"two entries called 'disk'"),
         ("[disk: {radius: 2}]", "[]", 5, r"at least one entry"),
         ("radius: 2", "radius: 2, trajectories: 3", 5, r"has one PSF"),
+        ("radius: 2", "radius: 2, trajectories: own", 5, r"has one PSF.*its own"),
         ("[blurred]", "[blurred]\nmetrics: [pnsr]", 8, r"no metric is called 'pnsr'.*Did you mean 'psnr'"),
         ("[blurred]", "[blurred]\nprotocol: {boundry: valid}", 8, r"unknown key 'boundry'.*'boundary'"),
         ("[blurred]", "[blurred]\nprotocol: {boundary: mirror}", 8, r"boundary: .*'valid' or 'circular'"),
