@@ -56,24 +56,24 @@ def distinct(rows: Sequence[Row], name: str) -> list[Any]:
 
 
 def notices(rows: Sequence[Row]) -> list[str]:
-    """What a careful reader wants to be told before the first number."""
-    found = []
+    """What a careful reader wants to know before the first number."""
+    lines = []
     if "circular" in distinct(rows, "boundary"):
-        found.append("Circular boundary: the scene wraps round at the sensor's edge, which no camera does. "
+        lines.append("Circular boundary: the scene wraps round at the sensor's edge, which no camera does. "
                      "Several dB easier than real data for periodic methods.")  # fmt: skip
     mixed = {"env_id": "environments", "device": "devices", "dtype": "dtypes", "boundary": "boundaries"}
     for column, plural in mixed.items():
         if len(values := distinct(rows, column)) > 1:
-            found.append(f"Rows come from {len(values)} {plural} ({', '.join(map(str, values))}).")
+            lines.append(f"Rows come from {len(values)} {plural} ({', '.join(map(str, values))}).")
     if any(e not in ("", "none", "None") for e in distinct(rows, "psf_error")):
-        found.append("Some settings tell the solvers a wrong PSF on purpose (psf_error).")
+        lines.append("Some settings tell the solvers a wrong PSF on purpose (psf_error).")
     if any(f != 1 for f in distinct(rows, "sigma_factor")):
-        found.append("Some settings tell the solvers a wrong noise level on purpose (sigma_factor).")
+        lines.append("Some settings tell the solvers a wrong noise level on purpose (sigma_factor).")
     if "oracle" in distinct(rows, "tuning"):
-        found.append("Solvers marked oracle were tuned on the test images themselves: an upper bound, not a result.")
+        lines.append("Solvers marked oracle were tuned on the test images themselves: an upper bound, not a result.")
     if notes := distinct(rows, "psf_note"):
-        found += [f"PSF: {note}" for note in notes if note]
-    return found
+        lines += [f"PSF: {note}" for note in notes if note]
+    return lines
 
 
 def noise_models(rows: Sequence[Row]) -> list[dict[str, str]]:
@@ -107,7 +107,7 @@ def _chosen(rows: Sequence[Row]) -> list[tuple[str, str]]:
     for row in rows:
         for name, value in parse(row.get("tuned")).items():
             values.setdefault(name, []).append(value)
-    return [(name, _range(found)) for name, found in values.items()]
+    return [(name, _range(given)) for name, given in values.items()]
 
 
 def _range(values: list[Any]) -> str:

@@ -78,13 +78,13 @@ def build(
     folder = None if single_file else out / "figures"
     drawn = draw(board, results.rows, order, chosen, folder) if figures else []
     study = section(results, board, folder, figures=figures)
-    found = chunks(results.pictures, board)
+    pictures = chunks(results.pictures, board)
     if not single_file:
-        write_chunks(found, out / "data")
+        write_chunks(pictures, out / "data")
         _write_csv(out / "leaderboard.csv", entries, board.metrics)
     page = out / "index.html"
     page.write_text(
-        _render(Content(results, board, entries, chosen, drawn, study, found, single_file)), encoding="utf-8"
+        _render(Content(results, board, entries, chosen, drawn, study, pictures, single_file)), encoding="utf-8"
     )
     return page
 

@@ -79,17 +79,17 @@ def _digits(value: float) -> float | None:
     return float(f"{value:.7g}") if np.isfinite(value) else None
 
 
-def write_chunks(found: Sequence[Chunk], data: Path) -> None:
+def write_chunks(cells: Sequence[Chunk], data: Path) -> None:
     """Write ``data/cell-NNNN.js`` each; chunks of an earlier report there are removed, nothing else is touched."""
     for old in data.glob("cell-[0-9][0-9][0-9][0-9]*.js"):
         old.unlink()
-    for chunk in found:
+    for chunk in cells:
         data.mkdir(parents=True, exist_ok=True)
         (data / f"{chunk.name}.js").write_text(f"benchCell({json.dumps(chunk.name)},{chunk.json});\n", "ascii")
 
 
 def _cell(files: Sequence[Pictures], rows: dict[str, Row | None]) -> dict[str, Any]:
-    common, kept = _arrays(files)
+    common, estimates = _arrays(files)
     boundary = next((r["boundary"] for r in rows.values() if r), "valid")
     white = whitener(common["truth"], common["y"], common["psf"], boundary, common.get("level"))
     side = len(support(common["psf"]))
@@ -97,7 +97,7 @@ def _cell(files: Sequence[Pictures], rows: dict[str, Row | None]) -> dict[str, A
         {"kind": "truth", "label": "ground truth", "src": data_uri(common["truth"])},
         {"kind": "y", "label": "measurement", "src": data_uri(common["y"])},
         {"kind": "psf", "label": "PSF", "src": psf_uri(common["psf"]), "note": f"{side} × {side} px"},
-        *(_solver(s, row, kept.get(s, {}), white) for s, row in rows.items() if row or s in kept),
+        *(_solver(s, row, estimates.get(s, {}), white) for s, row in rows.items() if row or s in estimates),
     ]
     return {"pictures": out, "noise": white.about if white else ""}
 
@@ -141,7 +141,7 @@ def _stored(path: Path) -> dict[str, np.ndarray]:
 def _arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """What all solvers of a cell share, and by reported label what each of them left: solver, samples, std."""
     common: dict[str, np.ndarray] = {}
-    kept: dict[str, dict[str, np.ndarray]] = {}
+    estimates: dict[str, dict[str, np.ndarray]] = {}
     for file in files:
         stored = _stored(file.path)
         missing = {"truth", "y", "psf"} - set(stored)
@@ -150,8 +150,8 @@ def _arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str,
         for name, array in stored.items():
             kind, colon, label = name.partition(":")
             if colon:
-                kept.setdefault(file.labels.get(label, label), {})[kind] = array
+                estimates.setdefault(file.labels.get(label, label), {})[kind] = array
             else:
                 common[kind] = array
     common["psf"] = common["psf"].reshape(common["psf"].shape[-2:])
-    return common, kept
+    return common, estimates

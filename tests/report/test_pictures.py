@@ -58,7 +58,7 @@ def test_a_stochastic_solver_brings_its_samples_their_mean_and_their_spread(page
     dps = next(p for p in chunk(page, 0) if p["label"] == "dps")
     assert len(dps["samples"]) == 4
     assert dps["std_max"] == pytest.approx(0.06, abs=0.02)
-    assert all(pixels(uri).shape == (32, 32, 3) for uri in (dps["mean"], dps["std"], *dps["samples"]))
+    assert all(pixels(uri).shape == (32, 32, 3) for uri in (dps["src"], dps["std"], *dps["samples"]))
     assert not any("samples" in p for p in chunk(page, 0) if p["label"] != "dps")
 
 

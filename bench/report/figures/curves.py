@@ -20,7 +20,7 @@ WIDTH = 7.0  # inches: a two-column page
 
 @dataclass(frozen=True)
 class Subject:
-    """What the curves are of: a metric, the look of the solvers that are told apart, the solver compared with."""
+    """What the curves are of: a metric, the look of the solvers shown in colour, the solver compared with."""
 
     metric: Metric
     looks: Mapping[str, Mapping[str, Any]]
@@ -123,12 +123,14 @@ def _lines(ax: Any, panel: Panel, kind: str, subject: Subject) -> None:
 
 
 def _limits(panels: Sequence[Panel], kind: str, subject: Subject) -> tuple[float, float]:
-    """What the solvers that are told apart need; the others may leave the picture."""
-    told = np.concatenate([p.table.loc[p.table["solver"].isin(list(subject.looks)), kind].to_numpy() for p in panels])
-    told = told[np.isfinite(told)]
-    if not len(told):
+    """What the solvers shown in colour need; the others may leave the picture."""
+    shown = np.concatenate(
+        [p.table.loc[p.table["solver"].isin(list(subject.looks)), kind].to_numpy() for p in panels]
+    )
+    shown = shown[np.isfinite(shown)]
+    if not len(shown):
         return 0.0, 1.0
-    low, high = float(told.min()), float(told.max())
+    low, high = float(shown.min()), float(shown.max())
     margin = (0.5 if kind == "difference" else 0.12) * (high - low) or 0.5
     return low - margin, high + margin
 

@@ -110,7 +110,7 @@ def _curves(board: Board, rows: Sequence[Row], frame: Frame, subject: curves.Sub
     interval = "Means over images."
     if subject.baseline:
         interval += f" Below: the paired difference to {subject.baseline} with its 95 % interval."
-    found: list[tuple[str, str, str, Callable[[], tuple[Any, Frame] | None]]] = [
+    curves_of: list[tuple[str, str, str, Callable[[], tuple[Any, Frame] | None]]] = [
         ("against_exposure", f"{metric.label} against exposure T",
          f"A longer exposure gathers more light and more blur (Boracchi & Foi, IEEE TIP 2012). {interval}",
          lambda: curves.against_exposure(frame, subject)),
@@ -121,7 +121,7 @@ def _curves(board: Board, rows: Sequence[Row], frame: Frame, subject: curves.Sub
          "their mean. A solver that is flat here needs no careful tuning.",
          lambda: curves.sensitivity(frames.searches(rows, metric.name), metric)),
     ]  # fmt: skip
-    for name, title, caption, make in found:
+    for name, title, caption, make in curves_of:
         if drawn := make():
             yield name, title, caption, *drawn
 

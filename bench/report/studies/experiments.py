@@ -1,4 +1,4 @@
-"""The tables of the seeds' experiments, each in the form in which the study printed it."""
+"""The tables of the studies' experiments, each in the form in which the study printed it."""
 
 from __future__ import annotations
 
@@ -62,8 +62,8 @@ def regularisers(board: Board) -> list[Table]:
     """CEA's table of regularisers and PSNR, and one of the paddings that a periodic method can be given."""
     padded = [s for s in board.solvers if "padding=" in s]
     rest = [s for s in board.solvers if s not in padded]
-    found = [("regularisers", "Regularisers", rest), ("paddings", "Paddings", padded)]
-    return [_by(board, "setting", name, title, solvers) for name, title, solvers in found if solvers]
+    kinds = [("regularisers", "Regularisers", rest), ("paddings", "Paddings", padded)]
+    return [_by(board, "setting", name, title, solvers) for name, title, solvers in kinds if solvers]
 
 
 def learnt(board: Board) -> list[Table]:

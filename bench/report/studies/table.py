@@ -62,7 +62,7 @@ class Part:
 def about(board: Board, column: str) -> list[Any]:
     """What the rows of each cell say in a column that does not depend on the solver (n,)."""
     rows = ([r for r in line if r is not None] for line in zip(*board.rows, strict=True))
-    return [found[0].get(column) for found in rows]
+    return [row[0].get(column) for row in rows]
 
 
 def parts(board: Board, column: str) -> list[Part]:
@@ -91,9 +91,9 @@ def crossed(board: Board, columns: Sequence[Part], metrics: Sequence[str], solve
 def means(metric: str, values: np.ndarray, images: np.ndarray) -> list[Value]:
     """The means of the rows of ``values`` (S, n), the best of them marked; equal text shares the mark."""
     about = describe(metric)
-    found = [clustered_mean(v, images) for v in values]
-    column = [_value(mean, half, about.digits) for mean, half in found]
-    loss = about.loss(np.array([mean for mean, _ in found]))
+    intervals = [clustered_mean(v, images) for v in values]
+    column = [_value(mean, half, about.digits) for mean, half in intervals]
+    loss = about.loss(np.array([mean for mean, _ in intervals]))
     if about.better == "one" or not np.isfinite(loss).any():
         return column
     best = column[int(np.nanargmin(loss))].text
