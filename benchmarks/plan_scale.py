@@ -25,6 +25,7 @@ from bench.grid.read import read_grid
 from bench.results import parquet as results
 from bench.results.journal import Journal
 from bench.running.forecast import forecast
+from bench.running.rows import place_of
 from bench.running.runner import Options, Runner
 
 IMAGES = '''
@@ -91,7 +92,7 @@ def journal(folder: Path) -> int:
     cells = runner(folder).second_stage({})
     with Journal(folder / "out" / "journal.jsonl") as log:
         for c in cells:
-            log.append({**OUTCOME, "cell_key": c.key, "parts": c.parts, "place": c.place})
+            log.append({**OUTCOME, "cell_key": c.key, "parts": c.parts, "place": place_of(c)})
     return len(cells)
 
 

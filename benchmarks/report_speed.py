@@ -23,6 +23,7 @@ import fake_run  # pyright: ignore[reportMissingImports]  it lies in tests/
 from browser import CHROMIUM, Browser  # pyright: ignore[reportMissingImports]  likewise
 
 from bench.results import parquet as results
+from bench.results.identity import MeasurementId
 
 SOLVERS, SETTINGS = 20, 20
 BUILD = (
@@ -100,8 +101,8 @@ def _pictures(folder: Path, rows: list[dict], images: int, size: int) -> None:
     folder.mkdir()
     rng = np.random.default_rng(0)
     psf, index = fake_run.motion_psf(7, 1), []
-    for number, (setting, image) in enumerate(dict.fromkeys((r["setting"], r["image"]) for r in rows)):
-        if int(image[-2:]) >= images:
+    for number, measurement in enumerate(dict.fromkeys(map(MeasurementId.of, rows))):
+        if int(measurement.image[-2:]) >= images:
             continue
         truth = fake_run.scene(number % 5, size)
         y = fake_run.blur(truth, psf) + rng.normal(0, 0.02, truth.shape)
@@ -109,7 +110,7 @@ def _pictures(folder: Path, rows: list[dict], images: int, size: int) -> None:
         arrays |= {f"solver:solver_{s}": truth + rng.normal(0, 0.01 + 0.002 * s, truth.shape) for s in range(SOLVERS)}
         stored = {name: a.astype(np.float16) for name, a in arrays.items()}
         np.savez_compressed(folder / f"{number:04d}.npz", **stored)  # pyright: ignore[reportArgumentType]
-        index.append({"setting": setting, "image": image, "psf_index": 0, "rep": 0, "file": f"{number:04d}.npz"})
+        index.append({**measurement._asdict(), "file": f"{number:04d}.npz"})
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
 
 

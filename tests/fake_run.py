@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from bench.results import parquet as results
+from bench.results.identity import MeasurementId
 
 #: label -> (family, share of the blur removed, noise left, seconds, operator calls)
 SOLVERS = {
@@ -124,7 +125,7 @@ def write(
             arrays |= _draws(arrays, number)
         stored: dict[str, Any] = {key: a.astype(np.float16) for key, a in arrays.items()}
         np.savez_compressed(folder / "images" / file, **stored)
-        index.append({**{k: cell[0][k] for k in ("setting", "image", "psf_index", "rep")}, "file": file})
+        index.append({**MeasurementId.of(cell[0])._asdict(), "file": file})
         rows += cell
     rows += [{**r, **(change or {})} for r in _tuning_rows(solvers, boundary)]
     (folder / "images" / "index.json").write_text(json.dumps(index), encoding="utf-8")
@@ -317,6 +318,8 @@ def _facts(name: str, rows: list[dict[str, Any]], boundary: str, seed: int, imag
         "name": name,
         "grid_file": f"grids/{name}.yaml",
         "grid_text": grid,
+        "grid_base": ".",
+        "tuning": [],
         "seed": seed,
         "protocol": {"boundary": boundary, "border": 8, "clip": True, "dtype": "float32"},
         "metrics": list(METRICS),

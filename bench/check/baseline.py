@@ -13,6 +13,8 @@ from bench.errors import ResultError
 from bench.files import replacing, write_text
 from bench.metrics.evaluate import METRICS
 from bench.results import parquet as results
+from bench.results.folder import ResultsFolder
+from bench.results.identity import MeasurementId
 
 FORMAT = "deblur-bench baseline 1"
 
@@ -21,12 +23,11 @@ MACHINE = ("torch", "numpy", "scipy", "simd", "device")
 #: What must agree for a metric's name to mean the same number; no hash of the measurement shows it.
 PROTOCOL = ("boundary", "border", "clip")
 
+#: What names a measurement in a baseline: all of its rows are of the test split.
+BASELINE_ID = tuple(n for n in MeasurementId._fields if n != "split")
 #: Columns that a comparison needs; metrics follow as m_<name>.
 COLUMNS = {
-    **{
-        name: results.COLUMNS[name]
-        for name in ("solver", "dataset", "setting", "image", "psf_index", "rep", "status", "stochastic", "tuned")
-    },
+    **{name: results.COLUMNS[name] for name in ("solver", *BASELINE_ID, "status", "stochastic", "tuned")},
     **{name: results.COLUMNS[name] for name in ("y_sha", "weights_sha", "dtype", "device", "threads")},
     **{name: results.COLUMNS[name] for name in ("seconds", "n_A", "n_At", "nfe_forward", "nfe_backward")},
 }
@@ -57,14 +58,16 @@ class Record:
 
 def of_run(folder: Path) -> Record:
     """The test cells of a results folder. Raises ResultError when they cannot be read."""
-    try:
-        facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-        environment, protocol = ({**(facts.get(n) or {})} for n in ("environment", "protocol"))
-    except (OSError, ValueError, TypeError, AttributeError) as error:  # the last two: JSON, but of another shape
-        raise ResultError(f"{folder} is not a finished run: run.json cannot be read ({error})") from error
-    rows: list[Row] = [r for r in results.read(folder / "results.parquet") if r["phase"] == "test"]
+    run = ResultsFolder(folder).read()
+    rows: list[Row] = [r for r in run.rows if r["phase"] == "test"]
     metrics = tuple(n.removeprefix("m_") for n in rows[0] if n.startswith("m_")) if rows else ()
-    return Record(rows, metrics, environment, str(facts.get("commit") or ""), protocol)
+    environment, commit = run.facts["environment"], str(run.facts.get("commit") or "")
+    return Record(rows, metrics, environment, commit, run.facts["protocol"])
+
+
+def measurement(row: Row) -> MeasurementId:
+    """What a row was measured on; rows of a baseline state no split, for all are of the test split."""
+    return MeasurementId.of({"split": "test", **row})
 
 
 def read(path: Path) -> Record:
@@ -124,7 +127,7 @@ def write(path: Path, record: Record) -> None:
     kinds = {**COLUMNS, **{f"m_{m}": "double" for m in record.metrics}}
     fields = [pa.field(name, pa.type_for_alias(kind)) for name, kind in kinds.items()]
     schema = pa.schema(fields, metadata={"format": FORMAT, "about": json.dumps(about)})
-    ordered = sorted(record.rows, key=lambda r: tuple(str(r[n]) for n in ("solver", "setting", "image", "psf_index")))
+    ordered = sorted(record.rows, key=lambda r: [r["solver"], r["setting"], *map(str, measurement(r))])
     columns = [pa.array([row.get(f.name) for row in ordered], f.type) for f in schema]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
@@ -170,12 +173,11 @@ def _check_mixed(old: Record, new: Record, rows: Sequence[Row]) -> None:
 
 
 def _measured_twice(rows: Iterable[Row]) -> str:
-    """The first setting and image whose rows come from two measurements; empty if there is none."""
-    seen: dict[tuple[Any, ...], Any] = {}
+    """The first measurement whose rows come from two measurements; empty if there is none."""
+    seen: dict[MeasurementId, Any] = {}
     for r in rows:
-        cell = tuple(r[n] for n in ("dataset", "setting", "image", "psf_index", "rep"))
-        if seen.setdefault(cell, r["y_sha"]) != r["y_sha"]:
-            return f"{r['setting']}, {r['image']}"
+        if seen.setdefault(measurement(r), r["y_sha"]) != r["y_sha"]:
+            return str(measurement(r))
     return ""
 
 

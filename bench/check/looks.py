@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 import math
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
 
-from bench.check.baseline import Row, of_run
+from bench.check.baseline import Row
 from bench.check.rule import Comparison, Pair, losses
 from bench.check.verdict import Verdict
 from bench.metrics.evaluate import METRICS, Metric
 from bench.report.encode import data_uri, to_float
+from bench.results.folder import ResultsFolder
+from bench.results.identity import MeasurementId
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.
 MOST = 12
@@ -26,8 +26,6 @@ PRECISION = 2.0**-11
 
 #: Darker and brighter than before: blue and vermilion of Okabe and Ito, which the colour-blind tell apart.
 DARKER, BRIGHTER = (np.array([[[r]], [[g]], [[b]]]) / 255 for r, g, b in ((0, 114, 178), (213, 94, 0)))
-
-Shot = tuple[str, str, int, int]
 
 
 @dataclass(frozen=True)
@@ -58,36 +56,30 @@ class Look:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """The pictures of a run by shot, its results by solver and shot, and their folder."""
+class Stored:
+    """The pictures of a run by measurement, its test rows by solver and measurement, and their folder."""
 
     folder: Path
-    files: dict[Shot, Path]
-    rows: dict[tuple[str, Shot], Row]
+    files: dict[MeasurementId, Path]
+    rows: dict[tuple[str, MeasurementId], Row]
 
     @classmethod
-    def of(cls, folder: Path, rows: Sequence[Row]) -> Kept:
-        """Read ``images/index.json``; a folder without it has kept none."""
-        try:
-            entries = json.loads((folder / "images" / "index.json").read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            entries = []
-        files = {shot(e): folder / "images" / Path(e["file"]).name for e in entries}
-        return cls(folder, files, {(r["solver"], shot(r)): r for r in rows})
+    def of(cls, folder: Path) -> Stored:
+        """Of a results folder; one without an index has stored none. Raises ResultError."""
+        run = ResultsFolder(folder).read()
+        rows: dict[tuple[str, MeasurementId], Row] = {
+            (r["solver"], MeasurementId.of(r)): r for r in run.rows if r["phase"] == "test"
+        }
+        return cls(folder, {p.measurement: p.file for p in run.pictures}, rows)
 
-    def arrays(self, at: Shot, *names: str) -> dict[str, np.ndarray] | None:
-        """These arrays, (C, H, W) each, of one shot; None unless all of them can be read."""
+    def arrays(self, at: MeasurementId, *names: str) -> dict[str, np.ndarray] | None:
+        """These arrays, (C, H, W) each, of one measurement; None unless all of them can be read."""
         try:
             # Opened here: numpy leaves a damaged file open.
             with self.files[at].open("rb") as file, np.load(file, allow_pickle=False) as stored:
                 return {n: to_float(stored[n]) for n in names}
         except (KeyError, OSError, ValueError, EOFError, BadZipFile, zlib.error):
             return None
-
-
-def shot(row: Mapping[str, Any]) -> Shot:
-    """What was measured."""
-    return row["setting"], row["image"], row["psf_index"], row["rep"]
 
 
 def looks(verdict: Verdict, run: Path, old: Path | None = None) -> list[Look]:
@@ -98,8 +90,8 @@ def looks(verdict: Verdict, run: Path, old: Path | None = None) -> list[Look]:
         run: its results folder.
         old: the results folder of a run of the old code, for its pictures.
     """
-    new = Kept.of(run, verdict.now.rows)
-    before = Kept.of(old, of_run(old).rows) if old else None
+    new = Stored.of(run)
+    before = Stored.of(old) if old else None
     found: dict[tuple[str, str], Look] = {}
     for c in verdict.regressed:
         pairs = [p for (s, t), group in verdict.pairs.items() if (s, t) == (c.solver, c.setting or t) for p in group]
@@ -110,24 +102,26 @@ def looks(verdict: Verdict, run: Path, old: Path | None = None) -> list[Look]:
     return list(found.values())
 
 
-def _worst(c: Comparison, pairs: Sequence[Pair], kept: Kept) -> tuple[Pair, list[str]]:
+def _worst(c: Comparison, pairs: Sequence[Pair], kept: Stored) -> tuple[Pair, list[str]]:
     """The pair that lost most among those with pictures, and a sentence if another one lost more."""
     loss = np.nan_to_num(losses(c.metric, pairs), nan=-math.inf)
     order = [pairs[i] for i in np.argsort(-loss, kind="stable")]
-    seen = [p for p in order if shot(p[1]) in kept.files]
+    seen = [p for p in order if MeasurementId.of(p[1]) in kept.files]
     if not seen:
         return order[0], [f"{kept.folder} kept no picture of this group; run: {{images: 4}} in the grid keeps four."]
     if seen[0] is order[0]:
         return order[0], []
     row = order[0][1]
-    where = f"{row['image']}" + (f" on {row['setting']}" if row["setting"] != seen[0][1]["setting"] else "")
+    lost, seen_here = MeasurementId.of(row), MeasurementId.of(seen[0][1])
+    where = lost.image if lost.dataset == seen_here.dataset else lost.scene
+    where += f" on {lost.setting}" if lost.setting != seen_here.setting else ""
     key = f" bench show {row['cell_key'][:16]} has its numbers." if row.get("cell_key") else ""
     return seen[0], [
         f"Among the cells with pictures this is the worst; {where} lost more, and no picture of it was kept.{key}"
     ]
 
 
-def _look(pair: Pair, verdict: Verdict, new: Kept, before: Kept | None, notes: list[str]) -> Look:
+def _look(pair: Pair, verdict: Verdict, new: Stored, before: Stored | None, notes: list[str]) -> Look:
     then, row = pair
     numbers = [
         (METRICS[m], float(then[f"m_{m}"]), float(row[f"m_{m}"]), float(losses(m, [pair])[0]))
@@ -135,7 +129,7 @@ def _look(pair: Pair, verdict: Verdict, new: Kept, before: Kept | None, notes: l
         if then.get(f"m_{m}") is not None and row.get(f"m_{m}") is not None
     ]
     name = f"solver:{row['solver']}"
-    arrays = new.arrays(shot(row), "truth", "y", name)
+    arrays = new.arrays(MeasurementId.of(row), "truth", "y", name)
     if arrays is None:
         missing = [] if notes else [f"The pictures of this cell in {new.folder} are missing or cannot be read."]
         return Look(row, numbers, [], [*notes, *missing])
@@ -143,17 +137,17 @@ def _look(pair: Pair, verdict: Verdict, new: Kept, before: Kept | None, notes: l
     return Look(row, numbers, list(panels(arrays["truth"], arrays["y"], arrays[name], then_seen)), [*notes, *why])
 
 
-def _before(pair: Pair, kept: Kept | None, shape: tuple[int, ...]) -> tuple[np.ndarray | None, list[str]]:
+def _before(pair: Pair, kept: Stored | None, shape: tuple[int, ...]) -> tuple[np.ndarray | None, list[str]]:
     """The old picture, if it is proven to be of the same measurement; and what is to be said of it."""
     then, row = pair
     if kept is None:
         return None, []
-    old = kept.rows.get((row["solver"], shot(row)))
+    old = kept.rows.get((row["solver"], MeasurementId.of(row)))
     if old is None:
         return None, [f"{kept.folder} has no such cell, so the old image is not shown."]
     if old["y_sha"] != row["y_sha"]:
         return None, [f"{kept.folder} made this cell from another measurement, so its image is not shown."]
-    arrays = kept.arrays(shot(row), f"solver:{row['solver']}")
+    arrays = kept.arrays(MeasurementId.of(row), f"solver:{row['solver']}")
     image = arrays[f"solver:{row['solver']}"] if arrays else None
     if image is None or image.shape != shape:
         return None, [f"{kept.folder} holds no picture of this cell, so the old image is not shown."]

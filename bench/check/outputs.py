@@ -13,6 +13,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from bench.check import text
+from bench.check.baseline import BASELINE_ID, measurement
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
 from bench.files import write_text
@@ -42,7 +43,7 @@ def as_json(verdict: Verdict) -> str:
     }
     for name in cells:
         rows = getattr(verdict, name)
-        found[name] = [{k: r[k] for k in ("solver", "setting", "image", "psf_index", "rep", "status")} for r in rows]
+        found[name] = [{k: r[k] for k in ("solver", *BASELINE_ID, "status")} for r in rows]
     return json.dumps(found, indent=1, ensure_ascii=False)
 
 
@@ -61,7 +62,7 @@ def write_junit(path: Path, verdict: Verdict) -> None:
             _add(case, "failure", "regression" if "metric" in verdict.fatal else "", text.message(c))
     rows = [("failure", r) for r in (*verdict.failing, *verdict.new_failing)]
     for kind, r in (*rows, *(("missing", r) for r in verdict.missing)):
-        case = _case(suite, r["solver"], f"{r['setting']} {r['image']} {r['psf_index']}")
+        case = _case(suite, r["solver"], str(measurement(r)))
         _add(case, "failure", kind if kind in verdict.fatal else "", f"{kind}: {r['status']}")
     _write_suite(path, suite)
 

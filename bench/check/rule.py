@@ -22,6 +22,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.check.baseline import measurement
 from bench.metrics.evaluate import METRICS
 from bench.statistics.multiplicity import holm
 from bench.statistics.paired import cluster_means
@@ -147,8 +148,10 @@ def _compared(
     exact = exact and elsewhere
     before, now = (np.array([_value(p[i], metric) for p in rows])[known] for i in (0, 1))
     allowed = overrides.get(metric, allowed) * _scale(metric, before)
-    images = np.array([p[1]["image"] for p in rows])[known]
+    measured = [measurement(p[1]) for p in rows]
+    images = np.array([m.scene for m in measured])[known]
     mean, half, p = _tested(loss[known], images, None if exact else allowed)
+    names = images if len({m.dataset for m in measured}) > 1 else np.array([m.image for m in measured])[known]
     worst = int(np.argmax(loss[known])) if known.any() else None
     return [
         Comparison(
@@ -162,7 +165,7 @@ def _compared(
             tolerance=allowed,
             exact=exact,
             p=p,
-            worst=("", math.nan) if worst is None else (str(images[worst]), float(loss[known][worst])),
+            worst=("", math.nan) if worst is None else (str(names[worst]), float(loss[known][worst])),
             broken=broken,
             n=int(known.sum()),
         )

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from bench.check.baseline import MACHINE, Record, Row, same_protocol
+from bench.check.baseline import MACHINE, Record, Row, measurement, same_protocol
 from bench.check.rule import Comparison, Pair, compare
 from bench.errors import ResultError
 
@@ -126,8 +126,7 @@ def check(
 
 
 def _by_cell(rows: Iterable[Row]) -> dict[tuple[Any, ...], Row]:
-    names = ("solver", "dataset", "setting", "image", "psf_index", "rep")
-    return {tuple(r[n] for n in names): r for r in rows}
+    return {(r["solver"], measurement(r)): r for r in rows}
 
 
 def _refuse(pairs: Sequence[Pair]) -> None:

@@ -119,13 +119,13 @@ def _advise(wanted: Wanted, verdict: Verdict) -> None:
 
 def _check_old(old: Path | None, html: Path | None) -> None:
     from bench.errors import SettingError
+    from bench.results.folder import ResultsFolder
 
     if old is None:
         return
     if html is None:
         raise SettingError("--old is for the pictures of --html PAGE, which is not asked for")
-    if not (old / "results.parquet").is_file():
-        raise SettingError(f"--old: {old} is no results folder: it has no results.parquet")
+    ResultsFolder(old).read()  # before anything is compared
 
 
 def _allowed(option: str, names: Iterable[str], allowed: Collection[str]) -> None:

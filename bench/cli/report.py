@@ -29,15 +29,16 @@ def command(
 
 def _folders(runs: list[Path] | None, out: Path) -> list[Path]:
     from bench.errors import ResultError
+    from bench.results.folder import ResultsFolder
 
     if runs:
         return list(runs)
-    wanted = Path("runs") / out.name  # --out reports/NAME means runs/NAME if there is one
-    if (wanted / "results.parquet").is_file():
-        return [wanted]
-    found = sorted(p.parent for p in Path("runs").glob("*/results.parquet"))
-    if not found:
+    wanted = ResultsFolder(Path("runs") / out.name)  # --out reports/NAME means runs/NAME if there is one
+    if wanted.table.is_file():
+        return [wanted.path]
+    folders = [folder.path for folder in ResultsFolder.under(Path("runs"))]
+    if not folders:
         raise ResultError(
             "there are no results under runs/: give a results folder, or start with bench run quickstart"
         )
-    return found
+    return folders

@@ -115,9 +115,11 @@ def _finish(finished: Finished, grid: Grid, as_json: bool) -> None:
 
 
 def _summary(finished: Finished) -> dict[str, object]:
+    from bench.results.folder import ResultsFolder
+
     rows = finished.test
     return {
-        "results": str(finished.folder / "results.parquet"),
+        "results": str(ResultsFolder(finished.folder).table),
         "cells": len(rows),
         "computed": finished.computed,
         "failed": [
@@ -135,6 +137,8 @@ def _unverified(finished: Finished) -> dict[str, str]:
 
 
 def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> None:
+    from bench.results.folder import ResultsFolder
+
     for r in failed[:5]:
         typer.echo(f"failed: {r['solver']} on {r['setting']}, {r['image']}: {r['status']}: {r['error_message']}")
     if len(failed) > 5:
@@ -150,6 +154,6 @@ def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> Non
         typer.echo(f"unverified: {solver}: {reason}; an edit there would not run its cells again", err=True)
     folder = finished.folder
     typer.echo(
-        f"results  {folder / 'results.parquet'}  ({len(finished.rows)} rows, {finished.computed} computed now)"
+        f"results  {ResultsFolder(folder).table}  ({len(finished.rows)} rows, {finished.computed} computed now)"
     )
     typer.echo(f"report   bench report {folder} --out reports/{grid.name}")

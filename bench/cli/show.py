@@ -10,6 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from bench.grid.cells import Cell
+    from bench.results.folder import Run
 
 
 def command(
@@ -21,10 +22,12 @@ def command(
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a cell's row; with --rerun compute it again here and compare (exits 1 if a metric differs)."""
-    folder, row = _find(key, runs)
-    fresh = _again(folder, row) if rerun else {}
+    run, row = _find(key, runs)
+    fresh = _again(run, row) if rerun else {}
     if as_json:
-        typer.echo(json.dumps({"run": str(folder), "row": row, "again": fresh}, indent=1, ensure_ascii=False))
+        typer.echo(
+            json.dumps({"run": str(run.folder.path), "row": row, "again": fresh}, indent=1, ensure_ascii=False)
+        )
     else:
         for name, value in row.items():
             if value is not None and value != "":
@@ -37,31 +40,29 @@ def command(
         raise typer.Exit(1)
 
 
-def _find(key: str, runs: Path) -> tuple[Path, dict[str, Any]]:
+def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:
     from bench.errors import ResultError
-    from bench.results import parquet as results
+    from bench.results.folder import ResultsFolder
 
-    files = (
-        [runs / "results.parquet"] if (runs / "results.parquet").is_file() else sorted(runs.glob("*/results.parquet"))
-    )
-    found = [(f.parent, r) for f in files for r in results.read(f) if r["cell_key"].startswith(key)]
-    if not found:
+    read = [folder.read() for folder in ResultsFolder.under(runs) or [ResultsFolder(runs)]]
+    matches = [(run, row) for run in read for row in run.rows if row["cell_key"].startswith(key)]
+    if not matches:
         raise ResultError(f"no cell under {runs} has a key that starts with {key!r}")
-    if len({r["cell_key"] for _, r in found}) > 1:
-        raise ResultError(f"{len(found)} cells have keys that start with {key!r}: give more characters")
-    return found[0]
+    if len({row["cell_key"] for _, row in matches}) > 1:
+        raise ResultError(f"{len(matches)} cells have keys that start with {key!r}: give more characters")
+    return matches[0]
 
 
-def _again(folder: Path, row: dict[str, Any]) -> dict[str, Any]:
+def _again(run: Run, row: dict[str, Any]) -> dict[str, Any]:
     from bench.running import worker
     from bench.running.local import Shared
 
-    cell = _cell(folder, row)
+    cell = _cell(run, row)
     worker.start(Shared(device=row["device"] or "cpu", threads=cell.protocol["threads"]))
     return worker.run([cell])[0]
 
 
-def _cell(folder: Path, row: dict[str, Any]) -> Cell:
+def _cell(run: Run, row: dict[str, Any]) -> Cell:
     """Plan the run's grid again and find the cell of this row in it."""
     from bench.errors import ResultError
     from bench.grid.image_index import ImageIndex
@@ -69,9 +70,9 @@ def _cell(folder: Path, row: dict[str, Any]) -> Cell:
     from bench.grid.read import parse_grid
     from bench.grid.yaml import parse_yaml
 
-    facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-    planned = parse_grid(parse_yaml(facts["grid_text"], "grid.yaml"), Path(facts["grid_base"]))
-    planner = Planner(planned, ImageIndex(folder / "images.json"))
+    folder, facts = run.folder, run.facts
+    planned = parse_grid(parse_yaml(facts["grid_text"], folder.grid.name), Path(facts["grid_base"]))
+    planner = Planner(planned, ImageIndex(folder.hashes))
     candidate = json.loads(row["candidate"]) if row["candidate"] else None
     for entry in planned.solvers:
         settings = [s for s in planner.settings if s.id == row["setting"]]
@@ -79,6 +80,6 @@ def _cell(folder: Path, row: dict[str, Any]) -> Cell:
             if cell.key == row["cell_key"]:
                 return cell
     raise ResultError(
-        f"cell {row['cell_key'][:12]} of {folder} cannot be planned again: its solver, operator, image or the "
+        f"cell {row['cell_key'][:12]} of {folder.path} cannot be planned again: its solver, operator, image or the "
         "harness has changed since (bench run --dry-run says what)"
     )

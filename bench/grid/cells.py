@@ -61,6 +61,7 @@ class Shot:
     """One exposure: all that a measurement depends on, the solver nowhere in it.
 
     Attributes:
+        dataset_id: the dataset's name in tables; not in the key.
         key: sha256 of the seed, the image's pixels, blur, noise, split, psf_index, rep and boundary.
         own_psf: the PSF is drawn for this image; if not, all images share the one of ``psf_index``.
         group: the source that the image was cut from, within its dataset (photograph, patient, sequence); None for
@@ -70,6 +71,7 @@ class Shot:
     key: str
     degradation: Degradation
     dataset: Ref
+    dataset_id: str
     image: str
     image_sha: str
     split: Literal["val", "test"]
@@ -129,20 +131,6 @@ class Cell:
     unverified: str = ""
 
     @property
-    def place(self) -> list[Any]:
-        """Where it stands in the grid, whatever its content: to find what it was before something changed."""
-        shot = self.shot
-        return [
-            self.label,
-            self.phase,
-            self.candidate,
-            shot.degradation.setting,
-            shot.image,
-            shot.psf_index,
-            shot.rep,
-        ]
-
-    @property
     def identity(self) -> dict[str, Any]:
         """The columns of its row that are known before it runs (see ``bench.results.parquet``)."""
         shot, degradation, flags = self.shot, self.shot.degradation, self.solver.plugin.flags
@@ -162,7 +150,7 @@ class Cell:
             "tuned": None if self.tuning is None else canonical(self.candidate),
             "tuning": self.tuning,
             "candidate": None if self.candidate is None else canonical(self.candidate),
-            "dataset": shot.dataset.name,
+            "dataset": shot.dataset_id,
             "split": shot.split,
             "image": shot.image,
             "image_sha": shot.image_sha,

@@ -241,6 +241,7 @@ class Planner:
             key=digest([self.grid.seed, image.sha, recorded, setting.content, split, drawn, rep, boundary]),
             degradation=setting.degradation,
             dataset=Ref.of(source.plugin, source.settings),
+            dataset_id=source.id,
             image=image.id,
             image_sha=image.sha,
             split=split,

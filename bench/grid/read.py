@@ -25,12 +25,13 @@ from bench.grid.schema import (
     Source,
     TuneSection,
 )
+from bench.grid.source_ids import is_id, source_ids
 from bench.grid.variants import Variant, expand
 from bench.grid.yaml import Located, read_yaml
 from bench.imaging.psf import require_distortion
 from bench.metrics.evaluate import METRICS, with_posterior
 from bench.plugins.contents import from_folder
-from bench.plugins.describe import Kind
+from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import describe, resolve
 
@@ -253,24 +254,43 @@ class _Top:
                 raise self.doc.error(f"{key} has an entry called {i!r}: an id consists of printable characters", key)
 
     def sources(self, split: str) -> tuple[Source, ...]:
-        found: list[Source] = []
-        for name, settings in self.mapping("data", split).items():
-            if not isinstance(settings, dict | None):
-                raise self.doc.error(f"expected {name}: {{settings}}, got {settings!r}", "data", split, name)
-            try:
-                plugin = find_plugin("dataset", name, self.base)
-                found.append(Source(plugin, resolve(plugin, from_folder(plugin, settings or {}, self.base))))
-                if limits.find_nan(found[-1].settings) is not None:
-                    raise self.doc.error("nan is not a value", "data", split, name)
-            except GridError:
-                raise
-            except limits.NO_PATH as error:
-                raise self.doc.error(f"a path in it is none: {error}", "data", split, name) from error
-            except BenchError as error:
-                raise self.doc.error(str(error), "data", split, name) from error
-        if split == "test" and not found:
+        """The datasets of a split: a mapping ``name: {settings}``, or a list of such, where a name may come twice."""
+        value = self.mapping("data").get(split, {})
+        if isinstance(value, list):
+            entries = [self._entry(item, ("data", split, i)) for i, item in enumerate(value)]
+        else:
+            entries = [self._entry({k: v}, ("data", split)) for k, v in self.mapping("data", split).items()]
+        plugged = [(self._dataset(name, path), settings, path) for name, settings, path in entries]
+        ids = source_ids([(plugin.label, settings) for plugin, settings, _ in plugged])
+        if twice := [i for i, n in Counter(ids).items() if n > 1]:
+            raise self.doc.error(
+                f"data.{split} has two datasets called {twice[0]!r}: give one of them an id", "data", split
+            )
+        if split == "test" and not ids:
             raise self.doc.error("data.test names no dataset", "data")
-        return tuple(found)
+        return tuple(self._source(*entry, name) for entry, name in zip(plugged, ids, strict=True))
+
+    def _dataset(self, name: str, path: tuple[str | int, ...]) -> Plugin:
+        try:
+            return find_plugin("dataset", name, self.base)
+        except limits.NO_PATH as error:
+            raise self.doc.error(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}", *path) from error
+        except BenchError as error:
+            raise self.doc.error(str(error), *path) from error
+
+    def _source(self, plugin: Plugin, settings: dict[str, Any], path: tuple[str | int, ...], id: str) -> Source:
+        if not (is_id(id) and is_id(settings.get("id", id))):
+            raise self.doc.error(f"id must be a name of printable characters without '/', got {id!r}", *path, "id")
+        given = {k: v for k, v in settings.items() if k != "id"}
+        try:
+            resolved = resolve(plugin, from_folder(plugin, given, self.base))
+        except limits.NO_PATH as error:
+            raise self.doc.error(f"a path in it is none: {error}", *path) from error
+        except BenchError as error:
+            raise self.doc.error(str(error), *path) from error
+        if limits.find_nan(resolved) is not None:
+            raise self.doc.error("nan is not a value", *path)
+        return Source(plugin, resolved, id)
 
     def metrics(self, default: tuple[str, ...]) -> tuple[str, ...]:
         value = self.data.get("metrics", list(default))

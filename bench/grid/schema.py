@@ -69,10 +69,11 @@ class SolverEntry:
 
 @dataclass(frozen=True)
 class Source:
-    """A dataset plug-in with its settings."""
+    """A dataset plug-in with its settings. ``id``: its name in tables, unique within the split."""
 
     plugin: describe.Plugin
     settings: dict[str, Any]
+    id: str
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 
 from bench.metrics.evaluate import METRICS, Metric
-from bench.report.load import CellId, Row, cell_id
+from bench.report.load import Row
+from bench.results.identity import MeasurementId
 
 #: what a metric of several samples is ranked by, the first that the results have: see ``Board.values``
 OF_MEAN = ("{}_extrapolated", "{}_mean")
@@ -31,7 +32,7 @@ class Board:
     """
 
     solvers: list[str]
-    cells: list[CellId]
+    cells: list[MeasurementId]
     rows: list[list[Row | None]]
     metrics: list[str]
 
@@ -41,15 +42,15 @@ class Board:
         rows = [r for r in rows if r.get("phase", "test") == "test"]
         solvers = {r["solver"]: i for i, r in reversed(list(enumerate(rows)))}
         order = sorted(solvers, key=lambda s: solvers[s])
-        cells = list(dict.fromkeys(cell_id(r) for r in rows))
-        by_place = {(r["solver"], cell_id(r)): r for r in rows}
+        cells = list(dict.fromkeys(MeasurementId.of(r) for r in rows))
+        by_place = {(r["solver"], MeasurementId.of(r)): r for r in rows}
         names = list(metrics) if metrics else _metric_names(rows)
         return cls(order, cells, [[by_place.get((s, c)) for c in cells] for s in order], names)
 
     @cached_property
     def images(self) -> np.ndarray:
         """(n,) the picture of each cell, with its dataset."""
-        return np.array([f"{c.dataset}/{c.image}" for c in self.cells])
+        return np.array([c.scene for c in self.cells])
 
     @cached_property
     def groups(self) -> np.ndarray:

@@ -6,34 +6,21 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from bench.errors import ResultError
 from bench.report import certificates
-from bench.results import parquet as results
+from bench.results.folder import Run, read_runs
+from bench.results.identity import MeasurementId
 
 Row = dict[str, Any]
-
-
-class CellId(NamedTuple):
-    """What was measured: all solvers of one cell saw the same y."""
-
-    dataset: str
-    split: str
-    setting: str
-    image: str
-    psf_index: int
-    rep: int
 
 
 @dataclass(frozen=True)
 class Pictures:
     """One stored file of arrays, and the names that its solvers carry in the report."""
 
-    setting: str
-    image: str
-    psf_index: int
-    rep: int
+    measurement: MeasurementId
     path: Path
     labels: dict[str, str]
 
@@ -61,27 +48,23 @@ class Results:
     environments: list[dict[str, Any]]
 
 
-def cell_id(row: Row) -> CellId:
-    """The measurement that a row belongs to."""
-    return CellId(*(row[name] for name in CellId._fields))
-
-
 def load(run_dirs: Sequence[Path]) -> Results:
-    """Read ``results.parquet``, ``run.json`` and ``images/index.json`` of each folder and check them together.
+    """Read results folders and check them together.
 
-    Raises ResultError if a file is missing, unreadable or of another schema, or if two rows of one (setting, image,
-    PSF, repetition) were made from different measurements.
+    Raises ResultError if a file is missing, unreadable or of another schema, or if two rows of one measurement's
+    identity were made from different measurements.
     """
     if not run_dirs:
         raise ResultError("no run folder was given")
-    facts = [_facts(path) for path in run_dirs]
+    runs = read_runs(run_dirs)
+    facts = [_facts(run) for run in runs]
     _check_protocols(facts)
-    tables = [_rows(path) for path in run_dirs]
+    tables = [run.rows for run in runs]
     labels = _labels(tables, [f["name"] for f in facts])
     rows = _merged(tables, labels)
     groups, shared = check_measurements(r for r in rows if r["phase"] == "test")
-    pictures = [p for path, names in zip(run_dirs, labels, strict=True) for p in _pictures(path, names)]
-    return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(run_dirs))
+    pictures = [p for run, names in zip(runs, labels, strict=True) for p in _pictures(run, names)]
+    return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(runs))
 
 
 def _check_protocols(facts: Sequence[dict[str, Any]]) -> None:
@@ -95,43 +78,30 @@ def _check_protocols(facts: Sequence[dict[str, Any]]) -> None:
 
 def check_measurements(rows: Iterable[Row]) -> tuple[int, int]:
     """(measurements, measurements seen by two or more solvers); ResultError if a cell has two different ones."""
-    first: dict[CellId, Row] = {}
-    solvers: dict[CellId, set[str]] = {}
+    first: dict[MeasurementId, Row] = {}
+    solvers: dict[MeasurementId, set[str]] = {}
     for row in rows:
         if not row["y_sha"]:
             continue  # it failed before there was a measurement
-        cell = cell_id(row)
+        cell = MeasurementId.of(row)
         seen = first.setdefault(cell, row)
         if seen["y_sha"] != row["y_sha"]:
             raise ResultError(
-                f"not comparable: setting {cell.setting!r}, image {cell.image!r}, PSF {cell.psf_index}, repetition "
-                f"{cell.rep}: {seen['solver']!r} was run on measurement {seen['y_sha'][:12]}, {row['solver']!r} on "
-                f"{row['y_sha'][:12]}. Report the runs apart, or run them from the same grid, seed and code."
+                f"not comparable: {cell}: {seen['solver']!r} was run on measurement {seen['y_sha'][:12]}, "
+                f"{row['solver']!r} on {row['y_sha'][:12]}. Report the runs apart, or run them from the same grid, "
+                "seed and code."
             )
         solvers.setdefault(cell, set()).add(row["solver"])
     return len(first), sum(len(s) > 1 for s in solvers.values())
 
 
-def _facts(folder: Path) -> dict[str, Any]:
-    file = folder / "run.json"
-    try:
-        facts = json.loads(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ResultError(f"{folder} is not a run folder: {file.name} cannot be read ({error.strerror})") from error
-    except ValueError as error:
-        raise ResultError(f"{file} is not JSON: {error}") from error
+def _facts(run: Run) -> dict[str, Any]:
+    facts, folder = run.facts, run.folder.path
     grid = str(facts.get("grid_file") or "")
     if grid and (folder / grid).is_file():
         # A page is passed on: it names the folder, not where on this machine it lies.
         grid = f"{folder.name if folder.is_absolute() else folder.as_posix()}/{grid}"
-    return {**facts, "name": str(facts.get("name") or folder.name), "grid_file": grid}
-
-
-def _rows(folder: Path) -> list[Row]:
-    file = folder / "results.parquet"
-    if not file.is_file():
-        raise ResultError(f"{folder} has no results.parquet: the run was not finished; the same command resumes it")
-    return results.read(file)
+    return {**facts, "name": facts["name"] or folder.name, "grid_file": grid}
 
 
 def _labels(tables: Sequence[Sequence[Row]], names: Sequence[str]) -> list[dict[str, str]]:
@@ -149,7 +119,7 @@ def _identities(table: Sequence[Row]) -> dict[str, dict[Any, Any]]:
     for row in table:
         mine = found.setdefault(row["solver"], {"settings": row.get("solver_settings")})
         if row["phase"] == "test":
-            mine[cell_id(row)] = row["cell_key"]
+            mine[MeasurementId.of(row)] = row["cell_key"]
     return found
 
 
@@ -159,40 +129,23 @@ def _ambiguous(identities: Sequence[dict[Any, Any]]) -> bool:
 
 
 def _merged(tables: Sequence[Sequence[Row]], labels: Sequence[dict[str, str]]) -> list[Row]:
-    """One row per cell key and phase; a later run's row replaces an earlier one, a failure never a success."""
-    rows: dict[tuple[str, str], Row] = {}
+    """One row per cell key, phase and measurement; a later run's row replaces an earlier one, a failure never a
+    success. Two images of the same pixels share their keys.
+    """
+    rows: dict[tuple[Any, ...], Row] = {}
     for table, names in zip(tables, labels, strict=True):
         for row in table:
-            key = row["phase"], row["cell_key"]
+            key = row["phase"], row["cell_key"], *MeasurementId.of(row)
             if key not in rows or row["status"] == "ok" or rows[key]["status"] != "ok":
                 rows[key] = {**row, "solver": names[row["solver"]]}
     return list(rows.values())
 
 
-def _pictures(folder: Path, labels: dict[str, str]) -> list[Pictures]:
-    index = folder / "images" / "index.json"
-    if not index.is_file():
-        return []
-    found = []
-    try:
-        for entry in json.loads(index.read_text(encoding="utf-8")):
-            path = index.parent / Path(entry["file"]).name
-            if path.is_file():
-                place = entry["setting"], entry["image"], entry["psf_index"], entry["rep"]
-                found.append(Pictures(*place, path, labels))
-    except (OSError, ValueError, TypeError, LookupError, RecursionError) as error:
-        raise ResultError(f"{index} cannot be read: {error}; the same bench run writes it again") from error
-    return found
+def _pictures(run: Run, labels: dict[str, str]) -> list[Pictures]:
+    return [Pictures(p.measurement, p.file, labels) for p in run.pictures]
 
 
-def _environments(run_dirs: Sequence[Path]) -> list[dict[str, Any]]:
-    """The rows of each folder's env.parquet, where there is one."""
-    import pyarrow as pa
-    from pyarrow import parquet
-
-    files = [folder / "env.parquet" for folder in run_dirs]
-    try:
-        rows = [row for f in files if f.is_file() for row in parquet.read_table(f).to_pylist()]
-        return list({row["env_id"]: row for row in rows}.values())
-    except (OSError, ValueError, LookupError, pa.ArrowException) as error:
-        raise ResultError(f"env.parquet of a run cannot be read: {error}") from error
+def _environments(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    """The rows of each run's environments, each once."""
+    rows = [row for run in runs for row in run.folder.read_environments()]
+    return list({row["env_id"]: row for row in rows}.values())

@@ -21,8 +21,7 @@ from bench.report.encode import data_uri, psf_uri, script_json, signed_uri, supp
 from bench.report.load import Pictures, Row
 from bench.report.payload import KEY_DIGITS
 from bench.report.residual import Whitener, whitener
-
-Key = tuple[str, str, int, int]
+from bench.results.identity import MeasurementId
 
 #: residuals are shown up to so many standard deviations
 RESIDUAL_LIMIT = 4.0
@@ -49,11 +48,11 @@ class Chunk:
 
 def chunks(pictures: Sequence[Pictures], board: Board) -> list[Chunk]:
     """One chunk for each measured cell with stored pictures that the board knows."""
-    grouped: dict[Key, list[Pictures]] = {}
+    grouped: dict[MeasurementId, list[Pictures]] = {}
     for p in pictures:
-        grouped.setdefault((p.setting, p.image, p.psf_index, p.rep), []).append(p)
-    known = {(c.setting, c.image, c.psf_index, c.rep): i for i, c in enumerate(board.cells)}
-    work = [(number, known[key], files) for number, (key, files) in enumerate(grouped.items()) if key in known]
+        grouped.setdefault(p.measurement, []).append(p)
+    known = {cell: i for i, cell in enumerate(board.cells)}
+    work = [(number, known[m], files) for number, (m, files) in enumerate(grouped.items()) if m in known]
     values = {m: board.values(m) for m in board.metrics}
     inputs = {m: board.inputs(m) for m in board.metrics}
 

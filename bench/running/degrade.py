@@ -62,7 +62,7 @@ def _write(out: Path, number: str, shot: Shot, form: str) -> dict[str, Any]:
         "blurred": blurred.as_posix(),
         "sharp": sharp.as_posix(),
         "psf": psf.as_posix(),
-        "dataset": shot.dataset.name,
+        "dataset": shot.dataset_id,
         "image": shot.image,
         "split": shot.split,
         "setting": d.setting,

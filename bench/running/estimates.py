@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 
-from bench.files import replacing, write_text
+from bench.files import replacing
 from bench.grid.cells import Cell
 from bench.imaging.measure import Measurement
+from bench.results.folder import ResultsFolder
+from bench.results.identity import MeasurementId
 
 #: Samples of a stochastic solver that are kept to be looked at.
 SHOWN = 4
@@ -32,24 +33,22 @@ def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> Non
         _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf, "level": np.array(m.level)})
 
 
-def gather(parts: Path, out: Path, cells: Iterable[Cell]) -> None:
-    """Join the kept estimates into one npz per shot, and list them in ``index.json``, for the report."""
-    by_shot: dict[tuple[str, str], list[Cell]] = {}
+def gather(folder: ResultsFolder, cells: Iterable[Cell]) -> None:
+    """Join the stored estimates into one archive per measurement, and list these in the index, for the report."""
+    parts = folder.estimates
+    by_measurement: dict[MeasurementId, list[Cell]] = {}
     for cell in cells:
         if cell.keep and _is_sound(parts / f"{cell.key}.npz") and _is_sound(parts / f"{cell.shot.key}.npz"):
-            by_shot.setdefault((cell.shot.degradation.setting, cell.shot.key), []).append(cell)
-    index = []
-    for number, ((setting, key), group) in enumerate(by_shot.items()):
-        arrays = dict(np.load(parts / f"{key}.npz", allow_pickle=False))
+            by_measurement.setdefault(MeasurementId.of(cell.identity), []).append(cell)
+    names = {}
+    for number, (measurement, group) in enumerate(by_measurement.items()):
+        arrays = dict(np.load(parts / f"{group[0].shot.key}.npz", allow_pickle=False))
         for cell in group:
-            kept = np.load(parts / f"{cell.key}.npz", allow_pickle=False)
-            arrays |= {f"{kind}:{cell.label}": kept[kind] for kind in kept.files}
-        name = f"{number:04d}.npz"
-        _save(out / name, arrays)
-        shot = group[0].shot
-        entry = {"setting": setting, "image": shot.image, "psf_index": shot.psf_index, "rep": shot.rep, "file": name}
-        index.append(entry)
-    write_text(out / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
+            estimate = np.load(parts / f"{cell.key}.npz", allow_pickle=False)
+            arrays |= {f"{kind}:{cell.label}": estimate[kind] for kind in estimate.files}
+        names[measurement] = f"{number:04d}.npz"
+        _save(folder.images / names[measurement], arrays)
+    folder.write_index(names.items())
 
 
 def _is_sound(path: Path) -> bool:

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from bench.grid.cells import Cell
+from bench.running.rows import place_of
 from bench.running.runner import Runner
 from bench.seeds import digest
 
@@ -62,7 +63,7 @@ def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
 def _why(cell: Cell, before: dict[str, str], runner: Runner) -> str:
     if cell.key in runner.outcomes:
         return "failed before"
-    old = before.get(digest(cell.place))
+    old = before.get(digest(place_of(cell)))
     if old is None:
         return "new"
     parts = runner.outcomes[old]["parts"]

@@ -26,6 +26,8 @@ from bench.grid.read import parse_grid
 from bench.grid.yaml import Located, parse_yaml
 from bench.results import journal
 from bench.results import parquet as results
+from bench.results.folder import ResultsFolder, Run
+from bench.results.identity import MeasurementId
 
 #: relative difference of a metric that processors with other instructions may make: 7e-4 was seen (docs/cluster.md)
 TOLERANCE = 1e-3
@@ -36,33 +38,35 @@ Row = dict[str, Any]
 _SAME = ("seed", "protocol", "metrics")
 #: keys of a grid file that may differ: what is solved with, and how it is carried out
 _FREE = ("name", "solvers", "run")
-_SHOT = ("dataset", "split", "setting", "image", "psf_index", "rep")
 
 
 @dataclass(frozen=True)
 class Part:
     """One of the runs to be joined."""
 
-    folder: Path
-    facts: Mapping[str, Any]
-    rows: Sequence[Row]
+    run: Run
     outcomes: Mapping[str, Row]
 
     @classmethod
-    def read(cls, folder: Path) -> Part:
+    def read(cls, path: Path) -> Part:
         """Raises ResultError unless the folder holds a finished run."""
-        try:
-            facts = json.loads((folder / "run.json").read_text(encoding="utf-8"))
-            needed = (*_SAME, "name", "grid_text", "grid_base", "started_at", "finished_at", "tuning", "environment")
-            missing = [n for n in needed if n not in facts]
-        except (OSError, ValueError, TypeError) as error:
-            raise ResultError(
-                f"{folder} is not a finished run: run.json cannot be read ({error}); finish it with bench run"
-            ) from error
-        if missing:
-            raise ResultError(f"{folder}/run.json lacks {', '.join(missing)}")
-        rows = results.read(folder / "results.parquet")
-        return cls(folder, facts, rows, journal.read(folder / "journal.jsonl"))
+        run = ResultsFolder(path).read()
+        return cls(run, run.folder.read_outcomes())
+
+    @property
+    def folder(self) -> Path:
+        """Where it lies."""
+        return self.run.folder.path
+
+    @property
+    def facts(self) -> Row:
+        """Its run.json."""
+        return self.run.facts
+
+    @property
+    def rows(self) -> Sequence[Row]:
+        """Of all phases."""
+        return self.run.rows
 
 
 def merge(folders: Sequence[Path], out: Path) -> Row:
@@ -83,7 +87,7 @@ def merge(folders: Sequence[Path], out: Path) -> Row:
     facts = _joined_facts(parts, rows, outcomes, text)
     temporary = out.with_name(f".{out.name}.{uuid4().hex[:8]}.tmp")
     try:
-        _write(temporary, parts, rows, outcomes, facts)
+        _write(ResultsFolder(temporary), parts, rows, outcomes, facts)
         if out.exists():
             out.rmdir()
         temporary.rename(out)
@@ -133,11 +137,11 @@ def _checked(part: Part) -> Located:
 
 
 def _require_same_shots(parts: Sequence[Part]) -> None:
-    seen: dict[tuple[Any, ...], tuple[Part, Row]] = {}
+    seen: dict[MeasurementId, tuple[Part, Row]] = {}
     for part, row in _all_rows(parts):
         if not row.get("y_sha"):
             continue  # it failed before there was a measurement
-        first, known = seen.setdefault(tuple(row[n] for n in _SHOT), (part, row))
+        first, known = seen.setdefault(MeasurementId.of(row), (part, row))
         elsewhere = known["env_id"] != row["env_id"]
         # Another processor may round a PSF otherwise; what matters is what was measured with it.
         exact = ("y_sha", "image_sha") if elsewhere else ("y_sha", "psf_sha", "image_sha")
@@ -147,9 +151,8 @@ def _require_same_shots(parts: Sequence[Part]) -> None:
                 "other data, other code or a processor of another kind" if elsewhere else "other data or other code"
             )
             raise ResultError(
-                f"{first.folder} and {part.folder} have different measurements of {row['image']!r} under "
-                f"{row['setting']!r}, psf {row['psf_index']}, repetition {row['rep']}: {', '.join(differing)} "
-                f"differ. They come from {cause}, and no solver may be compared across them"
+                f"{first.folder} and {part.folder} have different measurements of {MeasurementId.of(row)}: "
+                f"{', '.join(differing)} differ. They come from {cause}, and no solver may be compared across them"
             )
 
 
@@ -201,7 +204,7 @@ def _joined_rows(parts: Sequence[Part]) -> list[Row]:
     joined: dict[tuple[Any, ...], tuple[Part, Row]] = {}
     for part, row in _all_rows(parts):
         candidate = None if row["phase"] == "test" else row.get("candidate")
-        place = (row["phase"], row["solver"], candidate, *(row[n] for n in _SHOT))
+        place = (row["phase"], row["solver"], candidate, *MeasurementId.of(row))
         if place not in joined:
             joined[place] = (part, row)
             continue
@@ -258,62 +261,47 @@ def _same_choice(a: Row, b: Row) -> bool:
     return (a.get("solver"), a.get("settings")) == (b.get("solver"), b.get("settings"))
 
 
-def _write(folder: Path, parts: Sequence[Part], rows: Sequence[Row], outcomes: Mapping[str, Row], facts: Row) -> None:
-    with journal.Journal(folder / "journal.jsonl") as log:
+def _write(
+    out: ResultsFolder, parts: Sequence[Part], rows: Sequence[Row], outcomes: Mapping[str, Row], facts: Row
+) -> None:
+    with journal.Journal(out.journal) as log:
         for outcome in outcomes.values():
             log.append(outcome)
-    results.write(folder / "results.parquet", rows, facts["metrics"])
+    results.write(out.table, rows, facts["metrics"])
     about = {o["env_id"]: o["environment"] for o in outcomes.values() if o.get("environment")}
-    results.write_environments(folder / "env.parquet", about)
-    join_images([p.folder / "images" for p in parts], folder / "images")
+    results.write_environments(out.environments, about)
+    _join_images([p.run for p in parts], out)
     for part in parts:  # what a resumed run gathers its images from
-        for file in sorted((part.folder / "pictures").glob("[!.]*.npz")):
-            target = folder / "pictures" / file.name
+        for file in sorted(part.run.folder.estimates.glob("[!.]*.npz")):
+            target = out.estimates / file.name
             target.parent.mkdir(exist_ok=True)
             if not target.exists():
                 shutil.copyfile(file, target)
-    write_text(folder / "images.json", json.dumps(_joined_hashes(parts), indent=0))
-    write_text(folder / "grid.yaml", facts["grid_text"])
-    write_text(folder / "run.json", json.dumps(facts, indent=1, ensure_ascii=False))
+    write_text(out.hashes, json.dumps(_joined_hashes(parts), indent=0))
+    write_text(out.grid, facts["grid_text"])
+    out.write_facts(facts)
 
 
 def _joined_hashes(parts: Sequence[Part]) -> dict[str, str]:
     known: dict[str, str] = {}
     for part in parts:
         with suppress(OSError, ValueError, TypeError):  # only a cache
-            known.update(json.loads((part.folder / "images.json").read_text(encoding="utf-8")))
+            known.update(json.loads(part.run.folder.hashes.read_text(encoding="utf-8")))
     return known
 
 
-_PLACE = ("setting", "image", "psf_index", "rep")
-
-
-def join_images(folders: Sequence[Path], out: Path) -> None:
-    """Join ``images/`` folders; of an array that several have the first one's stays.
+def _join_images(runs: Sequence[Run], out: ResultsFolder) -> None:
+    """Join the pictures of runs; of an array that several have the first one's stays.
 
     Raises ResultError for an index or archive that cannot be read.
     """
-    by_shot: dict[tuple[Any, ...], list[Path]] = {}
-    for folder in folders:
-        for entry in _index(folder):
-            by_shot.setdefault(tuple(entry[n] for n in _PLACE), []).append(folder / Path(entry["file"]).name)
-    index = []
-    for number, (place, files) in enumerate(by_shot.items()):
-        name = f"{number:04d}.npz"
-        _join_archives(files, out / name)
-        index.append({**dict(zip(_PLACE, place, strict=True)), "file": name})
-    write_text(out / "index.json", json.dumps(index, indent=1, ensure_ascii=False))
-
-
-def _index(folder: Path) -> list[dict[str, Any]]:
-    file = folder / "index.json"
-    if not file.is_file():
-        return []
-    try:
-        entries = json.loads(file.read_text(encoding="utf-8"))
-        return [{n: e[n] for n in (*_PLACE, "file")} for e in entries]
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise ResultError(f"{file} is no index of images: {error!r}") from error
+    by_measurement: dict[MeasurementId, list[Path]] = {}
+    for picture in (p for run in runs for p in run.pictures):
+        by_measurement.setdefault(picture.measurement, []).append(picture.file)
+    names = {measurement: f"{number:04d}.npz" for number, measurement in enumerate(by_measurement)}
+    for measurement, files in by_measurement.items():
+        _join_archives(files, out.images / names[measurement])
+    out.write_index(names.items())
 
 
 def _join_archives(files: Sequence[Path], out: Path) -> None:

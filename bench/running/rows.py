@@ -8,9 +8,15 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from bench.grid.cells import Cell, Phase
+from bench.results.identity import MeasurementId
 from bench.seeds import canonical
 
 Row = dict[str, Any]
+
+
+def place_of(cell: Cell) -> list[Any]:
+    """Where a cell stands in the grid, whatever its content: to find what it was before something changed."""
+    return [cell.label, cell.phase, cell.candidate, *MeasurementId.of(cell.identity)]
 
 
 class Rows(Sequence[Row]):
@@ -79,8 +85,8 @@ class Tally:
         measurements: set[str] = set()
         env_ids: dict[str, None] = {}
         for n, r in enumerate(rows):
-            told = [r["cell_key"], r["phase"], r["solver"], r["setting"], r["image"], r["status"]]
-            seal.update(f"{',' if n else ''}{canonical(told)}".encode())
+            entry = [r["cell_key"], r["phase"], r["solver"], *MeasurementId.of(r), r["status"]]
+            seal.update(f"{',' if n else ''}{canonical(entry)}".encode())
             if r.get("env_id"):
                 env_ids[r["env_id"]] = None
             if r["phase"] == "test":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import queue
 import signal
 from collections import deque
@@ -24,11 +23,12 @@ from bench.grid.planner import Planner
 from bench.grid.schema import Grid
 from bench.results import journal
 from bench.results import parquet as results
+from bench.results.folder import ResultsFolder
 from bench.results.outcomes import Outcomes
-from bench.running import estimates as kept
 from bench.running.environment import Shared, commit
+from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
-from bench.running.rows import Rows, Tally
+from bench.running.rows import Rows, Tally, place_of
 from bench.running.tune import Choice, best_of, choose, groups_of
 from bench.running.watch import Stuck, Watch
 from bench.seeds import digest
@@ -95,11 +95,11 @@ class Runner:
         engine: Callable[[Shared], AbstractContextManager[Engine]] | None = None,
     ):
         self.grid, self.options, self.progress = grid, options, progress
-        self.folder = options.out
+        self.folder = ResultsFolder(options.out)
         self._engine = engine or self._local
-        self._index = ImageIndex(self.folder / "images.json")
+        self._index = ImageIndex(self.folder.hashes)
         self.planner = Planner(grid, self._index, options.only, options.limit)
-        self.outcomes = Outcomes(self.folder / "journal.jsonl")
+        self.outcomes = Outcomes(self.folder.journal)
         self._forgiven: set[str] = set()
         self.computed = 0
 
@@ -146,9 +146,9 @@ class Runner:
         use or cannot be written. After that, as after KeyboardInterrupt, the same call goes on where this one ended.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        with journal.Journal(self.folder / "journal.jsonl") as log:
+        with journal.Journal(self.folder.journal) as log:
             self.outcomes.refresh()
-            sweep(self.folder / "pictures")
+            sweep(self.folder.estimates)
             searches = self.first_stage()
             self._execute("tuning", searches, log)
             choices = self._choices()
@@ -158,7 +158,7 @@ class Runner:
             self._execute("solving", cells, log)
             self._index.save()
             told = [*cells, *searches, *self._best_of_oracles()]
-            finished = Finished(Rows(told, self.outcomes), choices, self.computed, self.folder)
+            finished = Finished(Rows(told, self.outcomes), choices, self.computed, self.folder.path)
             self._write(finished, told, started)
         return finished
 
@@ -187,7 +187,7 @@ class Runner:
             for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
                 if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
                     raise ResultError(str(outcome["error_message"]))
-                row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": cell.place}
+                row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
                 log.append(row)
                 self.outcomes.refresh()
                 self._forgiven.add(cell.key)
@@ -210,7 +210,7 @@ class Runner:
 
     def _shared(self) -> Shared:
         memory = int(self.grid.run.memory_gb * 2**30) if self.grid.run.memory_gb else None
-        return Shared(self.device, self.grid.protocol.threads, memory, str(self.folder / "pictures"))
+        return Shared(self.device, self.grid.protocol.threads, memory, str(self.folder.estimates))
 
     def _local(self, shared: Shared) -> LocalEngine:
         return LocalEngine(self.workers, shared)
@@ -250,29 +250,33 @@ class Runner:
 
     def _write(self, finished: Finished, cells: Sequence[Cell], started: str) -> None:
         tally = Tally.of(finished.rows)
-        facts = self.folder / "run.json"
-        if self.computed == 0 and _stamp(facts) == tally.stamp and self._whole(finished):
+        if self.computed == 0 and self._stamp() == tally.stamp and self._whole(finished):
             return  # nothing new: leave the files as they are
-        results.write(self.folder / "results.parquet", finished.rows, self.grid.metrics)
-        results.write_environments(self.folder / "env.parquet", self.outcomes.environments)
-        # A worker that was killed may have left a part of what it kept.
+        results.write(self.folder.table, finished.rows, self.grid.metrics)
+        results.write_environments(self.folder.environments, self.outcomes.environments)
+        # A worker that was killed may have left a part of what it stored.
         done = [c for c in cells if c.keep and c.phase == "test" and self.outcomes[c.key]["status"] == "ok"]
-        kept.gather(self.folder / "pictures", self.folder / "images", done)
-        write_text(self.folder / "grid.yaml", self.grid.text)
-        told = self._facts(tally, finished.choices, started)
-        write_text(facts, json.dumps(told, indent=1, ensure_ascii=False))
+        gather(self.folder, done)
+        write_text(self.folder.grid, self.grid.text)
+        self.folder.write_facts(self._facts(tally, finished.choices, started))
+
+    def _stamp(self) -> str | None:
+        """Of the rows that run.json speaks of; None where it cannot be read: it is then written again."""
+        try:
+            return self.folder.read_facts().get("stamp")
+        except ResultError:
+            return None
 
     def _whole(self, finished: Finished) -> bool:
         """Whether the files of an earlier end are still there."""
-        others = ("env.parquet", "grid.yaml", "images/index.json")
-        table = self.folder / "results.parquet"
-        return results.whole(table, len(finished.rows)) and all((self.folder / n).is_file() for n in others)
+        others = (self.folder.environments, self.folder.grid, self.folder.index)
+        return results.whole(self.folder.table, len(finished.rows)) and all(f.is_file() for f in others)
 
     def _facts(self, tally: Tally, choices: Sequence[Choice], started: str) -> dict[str, Any]:
         head, dirty = commit()
         return {
             "name": self.grid.name,
-            "grid_file": "grid.yaml",
+            "grid_file": self.folder.grid.name,
             "grid_text": self.grid.text,
             "grid_base": str(self.grid.base),
             "seed": self.grid.seed,
@@ -294,13 +298,6 @@ class Runner:
 def _answer(call: Future[Any], timeout: float) -> Outcome:
     error = call.exception()
     return failure(error, timeout) if error else call.result()[0]
-
-
-def _stamp(facts: Path) -> str | None:
-    try:
-        return json.loads(facts.read_text(encoding="utf-8")).get("stamp")
-    except (OSError, ValueError, AttributeError):
-        return None
 
 
 def _default_workers(device: str) -> int:

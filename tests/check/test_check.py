@@ -204,7 +204,7 @@ def test_machines_get_json_junit_and_annotations(accepted, tmp_path: Path) -> No
     assert (usage.returncode, "psnr" in usage.stderr) == (2, True)
     assert bench(*args, "--tolerance", "psnr=nan").returncode == 2
     assert bench(*args, "--old", first).returncode == 2
-    assert bench(*args, "--old", tmp_path / "nowhere", "--html", page).returncode == 2
+    assert bench(*args, "--old", tmp_path / "nowhere", "--html", page).returncode == 3
 
 
 def test_a_baseline_takes_one_solver_at_a_time_and_remembers_why(accepted, tmp_path: Path) -> None:

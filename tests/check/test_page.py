@@ -18,6 +18,7 @@ from bench.check import baseline as baselines
 from bench.check import looks, page
 from bench.check.verdict import Verdict, check
 from bench.metrics.evaluate import METRICS
+from bench.results.identity import MeasurementId
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
@@ -147,7 +148,7 @@ def test_where_the_worst_picture_was_not_kept_the_next_is_shown_and_the_page_say
     verdict, about = compared(tmp_path, *runs())
     before = looks.looks(verdict, about.run)
     index = about.run / "images" / "index.json"
-    entries = [e for e in json.loads(index.read_text()) if looks.shot(e) != looks.shot(before[0].row)]
+    entries = [e for e in json.loads(index.read_text()) if MeasurementId.of(e) != MeasurementId.of(before[0].row)]
     index.write_text(json.dumps(entries))
     after = looks.looks(verdict, about.run)
     assert after[0].row["setting"] == before[0].row["setting"]
@@ -177,7 +178,7 @@ def test_names_from_files_are_text_and_nothing_else(runs, tmp_path: Path, monkey
     verdict, about = compared(tmp_path, new, old, with_old=False)
     named = page.About(Path("<b>run</b>"), about.baseline)
     assert verdict.failing
-    monkeypatch.setattr(looks.Kept, "of", classmethod(lambda cls, folder, rows, of=looks.Kept.of: of(new, rows)))
+    monkeypatch.setattr(looks.Stored, "of", classmethod(lambda cls, folder, of=looks.Stored.of: of(new)))
     reader = written(tmp_path, (verdict, named))
     for hostile in (HOSTILE, image, "{{ 7 * 7 }} · low", "<b>run</b>", f"because {HOSTILE}"):
         assert hostile in reader.text

@@ -172,7 +172,9 @@ def test_the_csv_has_one_line_per_solver_and_the_pages_numbers(page, board):
 def test_runs_on_different_measurements_are_refused_by_name(tmp_path):
     a = small(tmp_path / "a", name="a")
     b = small(tmp_path / "b", name="b", seed=1)
-    with pytest.raises(ResultError, match=r"not comparable: setting 'shake T=0.25 · high', image 'lena_like'"):
+    with pytest.raises(
+        ResultError, match=r"not comparable: image 'lena_like' of 'photos' \(test\) under 'shake T=0.25 · high'"
+    ):
         build([a, b], tmp_path / "out")
 
 

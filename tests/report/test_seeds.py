@@ -19,6 +19,7 @@ from bench.report.studies import experiments, profiles
 from bench.report.studies.score import score_convir, score_table
 from bench.report.studies.section import STUDIES, section
 from bench.report.studies.table import Table
+from bench.results.identity import MeasurementId
 from bench.running.runner import Finished
 from tests import fake_run
 
@@ -140,7 +141,8 @@ def stored(folder: Path) -> Pictures:
         allow_pickle=False,
         **{"truth": truth, "y": truth / 2, "psf": np.ones((1, 1)), "solver:tv": truth},
     )
-    return Pictures("disk · low", "slice", 0, 0, folder / "p.npz", {"tv": "tv @ monday"})
+    measurement = MeasurementId("ct", "test", "disk · low", "slice", 0, 0)
+    return Pictures(measurement, folder / "p.npz", {"tv": "tv @ monday"})
 
 
 def test_a_profile_runs_through_the_row_with_the_most_variation(tmp_path: Path) -> None:

@@ -129,7 +129,7 @@ def test_different_measurements_of_one_exposure_are_refused(write_grid: Write, r
     rows = results.read(tmp_path / "b" / "results.parquet")
     rows[3]["y_sha"] = "0" * 64
     results.write(tmp_path / "b" / "results.parquet", rows, ["psnr"])
-    with pytest.raises(ResultError, match=r"different measurements of 'test.'.*y_sha differ"):
+    with pytest.raises(ResultError, match=r"different measurements of image 'test.' of .*y_sha differ"):
         merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
     assert not (tmp_path / "joined").exists()
 

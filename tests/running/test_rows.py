@@ -12,6 +12,7 @@ from pyarrow import parquet
 
 from bench.errors import ResultError
 from bench.results import parquet as results
+from bench.results.identity import MeasurementId
 from bench.running.rows import Tally
 from bench.running.runner import Finished
 from bench.seeds import digest
@@ -101,5 +102,5 @@ def test_the_rows_of_a_run_are_those_of_its_table(write_grid: Write, run_grid: R
     assert finished.rows != list(finished.rows)[:-1]
     tally = Tally.of(finished.rows)
     assert (tally.test, tally.ok, tally.measurements, len(tally.env_ids)) == (16, 12, 8, 1)
-    names = ("cell_key", "phase", "solver", "setting", "image", "status")
+    names = ("cell_key", "phase", "solver", *MeasurementId._fields, "status")
     assert tally.stamp == digest([[r[n] for n in names] for r in table])

@@ -19,8 +19,10 @@ REACH = 32
 
 def draw(pictures: Sequence[Pictures], folder: Path | None) -> list[Figure]:
     """The profiles through the first stored picture of each setting; [] where no picture was stored."""
-    first = {p.setting: p for p in reversed(pictures)}
-    return [_figure(first[s], k, folder) for k, s in enumerate(dict.fromkeys(p.setting for p in pictures))]
+    first = {p.measurement.setting: p for p in reversed(pictures)}
+    return [
+        _figure(first[s], k, folder) for k, s in enumerate(dict.fromkeys(p.measurement.setting for p in pictures))
+    ]
 
 
 def through(truth: np.ndarray) -> tuple[int, slice]:
@@ -51,10 +53,11 @@ def _figure(stored: Pictures, number: int, folder: Path | None) -> Figure:
     import pandas as pd
 
     row, lines = profiles(stored)
-    name, title = f"profiles_{number}", f"Line profiles: {stored.setting}"
+    name, title = f"profiles_{number}", f"Line profiles: {stored.measurement.setting}"
     caption = (
-        f"Row {row} of {stored.image}: the truth (black), the measurement (gray) and each estimate (blue), along the "
-        "row and the columns with the most variation. What rings beyond the truth's range may leave the picture."
+        f"Row {row} of {stored.measurement.image}: the truth (black), the measurement (gray) and each estimate "
+        "(blue), along the row and the columns with the most variation. What rings beyond the truth's range may "
+        "leave the picture."
     )
     with style():
         svg = save(_drawing(lines), folder, name)
