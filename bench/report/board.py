@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -60,14 +59,8 @@ class Board:
 
     @cached_property
     def kernels(self) -> list[Any]:
-        """(n,) name of the kernel that was drawn for a cell; None where it is part of the setting or the group's own.
-
-        The exposures of one camera path share a kernel.
-        """
-        drawn = ["trajectories" in (r.get("blur_settings") or "") for r in self._about]
-        paths = [f"{c.dataset} {c.psf_index} {_shape(r)}" for c, r in zip(self.cells, self._about, strict=True)]
-        named = [r.get("kernel") for r in self._about]
-        return [k or (p if d else None) for k, p, d in zip(named, paths, drawn, strict=True)]
+        """(n,) name of a drawn kernel that several pictures share; None where it is a picture's own or not drawn."""
+        return self.about("kernel")
 
     @cached_property
     def settings(self) -> np.ndarray:
@@ -170,11 +163,6 @@ def _metric_names(rows: Sequence[Row]) -> list[str]:
     plain.sort(key=lambda name: known.index(name) if name in known else len(known))
     drawn = any((r.get("samples") or 1) > 1 for r in rows)
     return plain + [f"{n}{SAMPLE}" for n in plain if drawn and n in means.values() and f"{n}_mean" in used]
-
-
-def _shape(row: Row) -> str:
-    """The blur whatever its exposure."""
-    return re.sub(r"\s*\bT=[\d.e+-]+", "", row.get("blur") or "")
 
 
 def _number(value: Any) -> float:

@@ -78,6 +78,13 @@ def test_crops_of_one_photograph_are_one_group(tmp_path):
     assert tables.standings(board, "psnr", None).groups == 1
 
 
+def test_kernels_that_pictures_share_are_counted_and_own_ones_are_not(board):
+    assert tables.standings(board, "psnr", None).kernels is None
+    shared = [[{**r, "kernel": r["setting"]} if r else r for r in line] for line in board.rows]
+    crossed = Board(board.solvers, board.cells, shared, board.metrics)
+    assert tables.standings(crossed, "psnr", None).kernels == 4
+
+
 def test_differences_have_the_direction_of_the_metric(board):
     scores = {e["solver"]: e["scores"] for e in tables.leaderboard(board, "wiener")}
     assert scores["tv"]["psnr"].delta.better is True
