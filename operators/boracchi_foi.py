@@ -24,14 +24,17 @@ N0 = 2000
 class BoracchiFoi(Operator):
     """Random camera shake (Boracchi-Foi): inertia, pull to the start, tremor, impulsive shakes, exposure T.
 
-    Several T share one trajectory; each PSF is centred at its own barycentre.
+    Several T share one trajectory; each PSF is centred at its own barycentre. A length or an anxiety that is a range
+    is drawn for every trajectory, and recorded beside the PSF.
     """
 
     random: ClassVar[bool] = True
     shared: ClassVar[tuple[str, ...]] = ("T", "size", "overflow")
 
-    length: float  #: L, length of the whole path in px; the path at exposure T is T L long
-    anxiety: float = 0.005  #: a in [0, 1]; 0 is a straight line, 0.001 to 0.01 is a hand, 0.1 hardly leaves its place
+    #: L, length of the whole path in px, the path at exposure T is T L long; {uniform: [low, high]} draws it
+    length: float | dict[str, tuple[float, float]]
+    #: a in [0, 1]; 0 is a straight line, 0.001 to 0.01 is a hand, 0.1 hardly leaves its place; or {uniform: [...]}
+    anxiety: float | dict[str, tuple[float, float]] = 0.005
     T: float = 1.0  #: exposure in (0, 1]: the part of the path that is recorded, and of the light
     samples: int = 2000  #: N; the model's statistics depend on it, so other values rescale g, c and f (see docs)
     size: int | None = None  #: side of the support in px, odd; null: the smallest that holds the kernel
@@ -41,8 +44,10 @@ class BoracchiFoi(Operator):
     shakes: float | None = None  #: f, frequency of impulsive shakes over a; null: drawn uniformly from [0, 0.2]
 
     def __post_init__(self) -> None:
-        require(0 < self.length < math.inf, "length", self.length, "px > 0 (the operator `identity` does not blur)")
-        require(0 <= self.anxiety <= 1, "anxiety", self.anxiety, "a number in [0, 1]")
+        low, high = _range("length", self.length)
+        require(0 < low <= high < math.inf, "length", self.length, f"px > 0 (`identity` does not blur), {_OR_RANGE}")
+        low, high = _range("anxiety", self.anxiety)
+        require(0 <= low <= high <= 1, "anxiety", self.anxiety, f"a number in [0, 1], {_OR_RANGE}")
         require_exposure(self.T)
         require(self.samples >= 2, "samples", self.samples, "an integer >= 2")
         fits = self.size is None or (self.size >= 1 and self.size % 2 == 1)
@@ -54,27 +59,23 @@ class BoracchiFoi(Operator):
 
     def psf(self, rng: np.random.Generator) -> Exposed:
         """The PSF of one trajectory. Raises PsfError if it is larger than ``size`` and may not grow."""
-        points, weights = exposed(self.path(rng), self.T)
-        a, note = self._support(reach(points))
+        drive = self._drive(rng)
+        points, weights = exposed(_walk(drive), self.T)
+        a, grown = self._support(reach(points))
         psf = splat(points, weights, (a, a))
-        return Exposed(psf / psf.sum(), self.T, note)
+        drawn = ((self.length, f"length {drive.length:.4g} px"), (self.anxiety, f"anxiety {drive.anxiety:.4g}"))
+        notes = [text for given, text in drawn if isinstance(given, dict)]
+        return Exposed(psf / psf.sum(), self.T, "; ".join([*notes, *([grown] if grown else [])]))
 
     def path(self, rng: np.random.Generator) -> np.ndarray:
         """One trajectory: complex (N,) px from the start (see ``paths``; plain Python is faster for one)."""
-        d, s = self._drive(rng), self._step
-        x, v, path = 0j, d.v0, [0j]
-        for turn, push in zip(d.turn.tolist(), d.push.tolist(), strict=True):
-            v = v * turn + push - d.pull * x
-            v *= s / abs(v)
-            x += v
-            path.append(x)
-        return np.array(path)
+        return _walk(self._drive(rng))
 
     def paths(self, rngs: Sequence[np.random.Generator]) -> np.ndarray:
         """One trajectory for each generator, complex (B, N): equal to ``path`` up to rounding."""
-        drives, s = [self._drive(rng) for rng in rngs], self._step
+        drives = [self._drive(rng) for rng in rngs]
         turn, push = (np.stack(a, axis=1) for a in zip(*((d.turn, d.push) for d in drives), strict=True))
-        pull, v = np.array([d.pull for d in drives]), np.array([d.v0 for d in drives])
+        pull, v, s = (np.array(a) for a in zip(*((d.pull, d.v0, d.step) for d in drives), strict=True))
         path = np.zeros((self.samples, len(drives)), complex)
         for t in range(self.samples - 1):
             v *= turn[t]
@@ -91,18 +92,16 @@ class BoracchiFoi(Operator):
         psfs = splat(points, weights, (a, a))
         return psfs / psfs.sum((1, 2), keepdims=True)
 
-    @property
-    def _step(self) -> float:
-        """s, the length of every step."""
-        return self.length / (self.samples - 1)
-
     def _drive(self, rng: np.random.Generator) -> _Drive:
         """What drives one trajectory.
 
-        The order of the draws is part of the model's identity: c, g, f, phi (4 uniform), then for all N - 1 steps
-        the tremor (normal, 2 each), then whether a shake strikes (uniform), then where it turns to (uniform).
+        The order of the draws is part of the model's identity: length and anxiety where they are ranges, c, g, f, phi
+        (4 uniform), then for all N - 1 steps the tremor (normal, 2 each), then whether a shake strikes (uniform),
+        then where it turns to (uniform).
         """
-        a, s, n = self.anxiety, self._step, self.samples - 1
+        n = self.samples - 1
+        length, a = _draw(self.length, rng), _draw(self.anxiety, rng)
+        s = length / n
         *drawn, phi = rng.random(4) * (0.7, 10.0, 0.2, 2 * math.pi)
         tremor = rng.standard_normal((n, 2)).view(complex)[:, 0]
         strikes, where = rng.random(n), rng.random(n)
@@ -113,7 +112,7 @@ class BoracchiFoi(Operator):
         turn = np.ones(n, complex)
         hit = np.flatnonzero(strikes < f * a)
         turn[hit] += 2 * np.exp(1j * (math.pi + where[hit] - 0.5))
-        return _Drive(cmath.rect(a or s, phi), turn, a * g * s * tremor, a * c * s)
+        return _Drive(cmath.rect(a or s, phi), turn, a * g * s * tremor, a * c * s, s, length, a)
 
     def _support(self, need: Half) -> tuple[int, str]:
         """Half the side of a square support that holds ``need``, and a note if it had to grow."""
@@ -129,12 +128,46 @@ class BoracchiFoi(Operator):
 
 
 class _Drive(NamedTuple):
-    """The random numbers of one trajectory, scaled: v <- v turn + push - pull x, then to speed s, x <- x + v."""
+    """The random numbers of one trajectory, scaled: v <- v turn + push - pull x, then to ``step``, x <- x + v."""
 
     v0: complex
     turn: np.ndarray
     push: np.ndarray
     pull: float
+    step: float
+    length: float
+    anxiety: float
+
+
+_OR_RANGE = "or {uniform: [low, high]} with low <= high within that"
+
+
+def _range(name: str, given: float | dict[str, tuple[float, float]]) -> tuple[float, float]:
+    """Lowest and highest value of a setting that is a number or a range."""
+    if not isinstance(given, dict):
+        return given, given
+    require(list(given) == ["uniform"], name, given, "a number, or {uniform: [low, high]}")
+    low, high = given["uniform"]
+    return low, high
+
+
+def _draw(given: float | dict[str, tuple[float, float]], rng: np.random.Generator) -> float:
+    """The value of one trajectory. Nothing is drawn for a number, so that its kernels do not depend on ranges."""
+    if not isinstance(given, dict):
+        return given
+    low, high = given["uniform"]
+    return low + (high - low) * float(rng.random())
+
+
+def _walk(d: _Drive) -> np.ndarray:
+    """The trajectory that a drive makes: complex (N,) px from the start."""
+    x, v, path = 0j, d.v0, [0j]
+    for turn, push in zip(d.turn.tolist(), d.push.tolist(), strict=True):
+        v = v * turn + push - d.pull * x
+        v *= d.step / abs(v)
+        x += v
+        path.append(x)
+    return np.array(path)
 
 
 def exposure(T: float, samples: int) -> np.ndarray:

@@ -11,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
 
 from bench import PsfError, SettingError
 from bench.imaging.psf import barycentre, splat
@@ -221,3 +222,64 @@ def test_shakes_strike_as_often_as_the_model_says(samples: int) -> None:
     steps = np.diff(op.paths([generator(i) for i in range(400)]), axis=1)
     count = (np.abs(np.angle(steps[:, 1:] / steps[:, :-1])) > 1e-3).sum(axis=1)
     assert_allclose(count.mean(), 2, atol=4 * math.sqrt(2 / 400))
+
+
+RANGES = {"length": {"uniform": (1.0, 16.0)}, "anxiety": {"uniform": (0.0, 0.01)}}
+
+
+def test_lengths_and_anxieties_of_a_range_are_drawn_uniformly_and_independently():
+    shake = BoracchiFoi(**RANGES, samples=2)
+    drives = [shake._drive(generator("law", i)) for i in range(500)]
+    for values, (low, high) in (([d.length for d in drives], (1, 16)), ([d.anxiety for d in drives], (0, 0.01))):
+        assert kstest(values, "uniform", (low, high - low)).pvalue > 0.001
+    assert abs(np.corrcoef([d.length for d in drives], [d.anxiety for d in drives])[0, 1]) < 0.15
+
+
+def test_a_path_has_the_length_that_was_drawn_and_the_note_names_it():
+    shake = BoracchiFoi(**RANGES)
+    path = shake.path(generator("one"))
+    note = shake.psf(generator("one")).note
+    assert note.startswith(f"length {np.abs(np.diff(path)).sum():.4g} px; anxiety ")
+
+
+def test_the_exposures_of_a_path_share_its_drawn_length_and_anxiety():
+    half, full = (BoracchiFoi(**RANGES, T=T).psf(generator("shared")).note for T in (0.5, 1.0))
+    assert half == full
+
+
+def test_paths_of_drawn_lengths_are_the_same_one_by_one_and_in_a_batch():
+    shake = BoracchiFoi(**RANGES, samples=200)
+    batch = shake.paths([generator("batch", i) for i in range(4)])
+    for i, path in enumerate(batch):
+        assert np.allclose(path, shake.path(generator("batch", i)), atol=1e-9)
+
+
+def test_a_number_and_the_range_of_that_number_alone_have_the_same_law_but_a_number_draws_nothing():
+    fixed = BoracchiFoi(length=8.0)
+    rng = generator("state")
+    drive = fixed._drive(rng)
+    assert (drive.length, drive.anxiety) == (8.0, 0.005)
+    same = generator("state")
+    same.random(4), same.standard_normal((1999, 2)), same.random(1999), same.random(1999)
+    assert rng.random() == same.random()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"length": {"uniform": (0.0, 4.0)}}, "length is .*px > 0.*low <= high"),
+        ({"length": {"uniform": (4.0, 2.0)}}, "length is"),
+        ({"length": {"normal": (4.0, 2.0)}}, r"length is .*a number, or \{uniform: \[low, high\]\}"),
+        ({"length": 4.0, "anxiety": {"uniform": (0.0, 2.0)}}, r"anxiety is .*in \[0, 1\]"),
+    ],
+)
+def test_a_range_that_is_none_is_refused(settings: dict, message: str):
+    with pytest.raises(SettingError, match=message):
+        BoracchiFoi(**settings)
+
+
+@pytest.mark.parametrize("anxiety", [0.0, 0.001, 0.01])
+def test_no_point_of_a_path_is_farther_from_the_barycentre_than_half_its_length(anxiety: float):
+    paths = BoracchiFoi(length=16.0, anxiety=anxiety, samples=400).paths([generator("half", i) for i in range(200)])
+    points, _ = model.exposed(paths, 1.0)
+    assert np.abs(points).max() <= 8 + 1e-9
