@@ -81,7 +81,7 @@ def test_the_noise_of_the_denoising_grid_is_three_tenths_in_the_units_of_the_sli
 def test_paths_are_half_as_long_as_kernels_are_wide(name: str) -> None:
     (blur,) = (next(iter(b.values())) for b in read(name)["blur"])
     ids, lengths = (v if isinstance(v, list) else [v] for v in (blur["id"], blur["length"]))
-    assert [int(i.split()[0]) for i in ids] == [2 * n for n in lengths]
+    assert [int(i.split()[0]) for i in ids] == [2 * n["uniform"][1] for n in lengths]
 
 
 def test_the_exposures_of_figure_4_share_their_paths_and_one_path_is_a_line(tmp_path: Path) -> None:

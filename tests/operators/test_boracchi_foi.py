@@ -260,7 +260,8 @@ def test_a_number_and_the_range_of_that_number_alone_have_the_same_law_but_a_num
     drive = fixed._drive(rng)
     assert (drive.length, drive.anxiety) == (8.0, 0.005)
     same = generator("state")
-    same.random(4), same.standard_normal((1999, 2)), same.random(1999), same.random(1999)
+    for draw in (lambda: same.random(4), lambda: same.standard_normal((1999, 2)), lambda: same.random(2 * 1999)):
+        draw()
     assert rng.random() == same.random()
 
 
