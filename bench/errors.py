@@ -14,7 +14,7 @@ BenchError
 └── TrainingError  training cannot go on: loss not finite, disk full, folder in use or of another recipe
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 
@@ -27,7 +27,15 @@ class GridError(BenchError):
 
 
 class SettingError(BenchError):
-    """A setting has an unknown name, a wrong type or a value out of range."""
+    """A setting has an unknown name, a wrong type or a value out of range.
+
+    Attributes:
+        parts: one (name of the setting or None, text) for each mistake, to say where each stands.
+    """
+
+    def __init__(self, message: str = "", parts: Sequence[tuple[str | None, str]] = ()) -> None:
+        super().__init__(message or "; ".join(text for _, text in parts))
+        self.parts = tuple(parts) or ((None, message),)
 
 
 class PluginError(BenchError):

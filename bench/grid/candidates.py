@@ -44,7 +44,7 @@ def _axes(variant: Variant, given: Any) -> dict[str, list[Any]]:
     for name, values in given.items():
         if name not in variant.plugin.parameters:
             known = did_you_mean(name, variant.plugin.parameters)
-            raise SettingError(f"{variant.plugin.name} has no setting {name!r} to tune. {known}")
+            raise SettingError(f"{variant.plugin.name} has no parameter {name!r} to tune. {known}")
         axes[name] = _values(name, declared.get(name) if values is None else values)
         if variant.plugin.parameters[name].annotation == "int":
             axes[name] = list(dict.fromkeys(round(v) if isinstance(v, float) else v for v in axes[name]))

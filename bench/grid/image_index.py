@@ -95,6 +95,9 @@ class ImageIndex:
 
 def image_sha(dataset: Dataset, id: str) -> str:
     """sha256 of an image's pixels and margin, and of the frames beside it."""
-    image = dataset.load(id)
+    try:
+        image = dataset.load(id)
+    except MemoryError as error:
+        raise DataError(f"{type(dataset).__name__} {id!r} does not fit in memory: {dataset}") from error
     beside = [] if image.burst is None else [array_sha(image.burst)]
     return digest([array_sha(image.scene), image.margin, *beside])

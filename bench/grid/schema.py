@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
+from bench.errors import did_you_mean
 from bench.grid.candidates import Tuning
 from bench.grid.conditions import Expression
 from bench.grid.variants import Variant
+from bench.metrics.evaluate import METRICS
 from bench.plugins import describe
 
-#: What ``psf_error`` may do to a PSF: the keywords of ``bench.imaging.psf.distort``.
-DISTORTIONS = ("rotate", "scale", "blur")
+
+def _metric(name: str) -> str:
+    if name not in METRICS:
+        raise ValueError(f"no metric is called {name[:100]!r}. {did_you_mean(name, METRICS)}")
+    return name
+
+
+#: The name of a metric that exists.
+MetricName = Annotated[str, AfterValidator(_metric)]
 
 
 class Section(BaseModel):
@@ -48,7 +57,7 @@ class Execution(Section):
 class TuneSection(Section):
     """How ``tune:`` of a solver searches."""
 
-    metric: str = "psnr"
+    metric: MetricName = "psnr"
     samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
     per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
     budget: int = Field(default=12, ge=1)  #: candidates per solver and group

@@ -42,7 +42,7 @@ def expand(plugin: Plugin, given: Mapping[str, Any], base: Path | None = None) -
     fixed = {k: v for k, v in given.items() if k not in axes}
     for name, values in axes.items():
         if not values:
-            raise SettingError(f"{plugin.kind} {plugin.name!r}: {name} is an empty list")
+            raise SettingError(parts=[(name, f"{plugin.kind} {plugin.name!r}: {name} is an empty list")])
     combos = [{**z, **dict(zip(axes, values, strict=True))} for z in zipped for values in product(*axes.values())]
     names = _ids(plugin, ids, combos)
     stem = ids if isinstance(ids, str) else None

@@ -1,4 +1,4 @@
-"""Settings of plug-ins: from what a grid says to complete, typed, plain data."""
+"""Values of a plug-in's parameters: from what a grid says to complete, typed, plain data."""
 
 from __future__ import annotations
 
@@ -7,9 +7,14 @@ from functools import cache
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic_core import ErrorDetails
 
 from bench.errors import PluginError, SettingError, did_you_mean
 from bench.plugins.describe import Plugin
+
+#: sizes, limits and counts of a plug-in; more is a slip, or would not end
+MOST = 10_000_000
+_AT_MOST = f"a whole number is at most {MOST:,}"
 
 _NAMESPACE = {"Literal": Literal, "Any": Any}
 
@@ -35,23 +40,37 @@ def resolve(plugin: Plugin, given: Mapping[str, Any]) -> dict[str, Any]:
     Raises SettingError that names the plug-in, the setting, what is allowed, and guesses what was meant.
     """
     title = f"{plugin.kind} {plugin.name!r}"
-    for name in given:
-        if name not in plugin.parameters:
-            raise SettingError(f"{title} has no setting {name!r}. {did_you_mean(name, plugin.parameters)}")
+    known = plugin.parameters
+    wrong: list[tuple[str | None, str]] = [
+        (n, f"{title} has no parameter {n!r}. {did_you_mean(n, known)}") for n in given if n not in known
+    ]
     try:
-        return _model(plugin).model_validate(dict(given)).model_dump(mode="python")
+        model = _model(plugin).model_validate({n: v for n, v in given.items() if n in known})
     except ValidationError as error:
-        raise SettingError(f"{title}: {describe(error)}") from error
+        wrong += [(str(e["loc"][0]), f"{title}: {_line(e)}") for e in error.errors()]
+        raise SettingError(parts=wrong) from error
+    values = model.model_dump(mode="python")
+    wrong += [(n, f"{title}: {n}: {_AT_MOST}, got {v}") for n, v in values.items() if _too_large(n, v)]
+    if wrong:
+        raise SettingError(parts=wrong)
+    return values
+
+
+def _too_large(name: str, value: Any) -> bool:
+    """Whether a whole number is one that nothing here can count to. Seeds are names, not counts."""
+    return isinstance(value, int) and abs(value) > MOST and "seed" not in name
 
 
 def describe(error: ValidationError) -> str:
     """A pydantic error in one line per problem: name, what is wrong, what was given."""
-    parts = []
-    for e in error.errors():
-        name = ".".join(str(x) for x in e["loc"])
-        given = "" if e["type"] == "missing" else f", got {e['input']!r}"
-        parts.append(f"{name}: {e['msg'][0].lower() + e['msg'][1:]}{given}")
-    return "; ".join(parts)
+    return "; ".join(_line(e) for e in error.errors())
+
+
+def _line(e: ErrorDetails) -> str:
+    name = ".".join(str(x) for x in e["loc"])
+    given = "" if e["type"] == "missing" else f", got {e['input']!r}"[:300]
+    message = _AT_MOST if e["type"] == "int_parsing_size" else e["msg"][0].lower() + e["msg"][1:]
+    return f"{name}: {message}{given}"
 
 
 def build(plugin: Plugin, cls: type, settings: Mapping[str, Any]) -> Any:
@@ -61,5 +80,5 @@ def build(plugin: Plugin, cls: type, settings: Mapping[str, Any]) -> Any:
         return cls(**values)
     except TypeError as error:
         raise PluginError(
-            f"{plugin.path}: {plugin.class_name} is not a dataclass of its settings: {error}"
+            f"{plugin.path}: {plugin.class_name} is not a dataclass of its parameters: {error}"
         ) from error

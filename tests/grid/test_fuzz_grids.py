@@ -52,6 +52,7 @@ BASE: dict[str, Any] = {
 ODD: list[Any] = [
     None, True, False, 0, 1, -1, 2, 3.5, -0.0, 1e-320, 1e308, -1e308, float("inf"), float("nan"), "nan", "inf",
     10**9, 10**18, 10**400, "", "none", "auto", "psnr", "wiener", "../../x.py", "./no.py", "/", "~nobody/x", "a\0b",
+    "\ud800",
     "x" * 5000, "λ", "{split}", "T < ", "__import__('os')", "not " * 2000 + "1", "(" * 200 + "1" + ")" * 200,
     [], [[]], [1, "a", None], {}, {"": {}}, {"a": {"a": 1}}, list(range(400)), [{"rotate": 1e308}],
     {"zip": {"a": [1]}},
@@ -99,7 +100,7 @@ def parsed(text: str) -> schema.Grid | None:
         return parse_grid(parse_yaml(text, "grid.yaml"), Path())
     except GridError as error:
         refusal = str(error)
-    assert re.match(r"grid\.yaml:\d+: .", refusal), refusal
+    assert all(re.match(r"grid\.yaml:\d+: .|\.\.\. and \d+ more$", line) for line in refusal.split("\n")), refusal
     return None
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from bench.errors import GridError, SettingError
+from bench.errors import DataError, GridError, SettingError
 from bench.grid import schema
 from bench.grid.conditions import Expression
+from bench.grid.document import Distortion
 from bench.grid.planner import Planner, settings_of
 from bench.grid.read import find_grid, parse_grid, read_grid
 from bench.grid.yaml import parse_yaml
@@ -60,7 +62,7 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(text: str, value: float) -
     [
         ("blur: [", "blurr: [", 5, r"unknown key 'blurr'.*Did you mean 'blur'"),
         ("[disk: {radius: 2}]", "[disc]", 5, r"no operator is called 'disc'.*Did you mean 'disk'"),
-        ("radius: 2", "radious: 3", 5, r"no setting 'radious'.*Did you mean 'radius'"),
+        ("radius: 2", "radious: 3", 5, r"no parameter 'radious'.*Did you mean 'radius'"),
         ("radius: 2", "radius: wide", 5, r"radius: .*number.*got 'wide'"),
         ("[disk: {radius: 2}]", "[disk: {radius: 2}, disk: {radius: 2}]", 5, r"two entries called 'disk'"),
         ("[disk: {radius: 2}]", "[]", 5, r"at least one entry"),
@@ -72,7 +74,7 @@ def test_numbers_that_yaml_takes_for_text_are_numbers(text: str, value: float) -
         ("[blurred]", "[blurred]\nexclude: [\"blur = 'x'\"]", 8, r"not an expression"),
         ("[blurred]", "[blurred]\nsigma_factor: [0]", 8, r"must be positive"),
         ("[blurred]", "[blurred]\npsf_error: [{turn: 3}]", 8, r"unknown key 'turn'"),
-        ("[blurred]", "[wiener: {tune: {balanc: [1, 2]}}]", 7, r"no setting 'balanc'.*'balance'"),
+        ("[blurred]", "[wiener: {tune: {balanc: [1, 2]}}]", 7, r"no parameter 'balanc'.*'balance'"),
         ("[blurred]", "[wiener: {tune: {balance: {logspace: [1, 0, 3]}}}]", 7, r"low < high"),
         ("[blurred]", "[blurred]\nseed: -1", 8, r"at least 0"),
         ("[blurred]", "[blurred]\nname: a/b", 8, r"letters, digits"),
@@ -87,9 +89,76 @@ def test_mistakes_are_reported_with_line_and_a_guess(old: str, new: str, line: i
     assert str(caught.value).startswith(f"grid.yaml:{line}:")
 
 
+MISTAKES = """
+seed: -1
+data:
+  test: {photos: {size: wide, limitt: 2}, photoes: {}}
+  val: {photos: {split: val, size: 64, limit: 2}}
+blur: [disk: {radious: 2, radius: x}, disc]
+noise: [poisson_gaussian: {lam: 48000, sigma: 4}]
+solver: [blurred]
+metrics: [psnr, pnsr]
+protocol: {boundry: valid, border: -1}
+"""
+
+
+def test_all_mistakes_are_listed_at_once_each_with_its_line() -> None:
+    with pytest.raises(GridError) as caught:
+        read(MISTAKES)
+    expected = [
+        (2, "seed must be a whole number of at least 0"), (4, "'photos': size: .*got 'wide'"),
+        (4, "no parameter 'limitt'.*'limit'"), (4, "no dataset is called 'photoes'.*'photos'"),
+        (6, "no parameter 'radious'.*'radius'"), (6, "radius: .*got 'x'"), (6, "no operator is called 'disc'"),
+        (8, "unknown key 'solver'.*'solvers'"), (9, "no metric is called 'pnsr'"),
+        (10, "unknown key 'boundry' in protocol.*'boundary'"), (10, "protocol.border: .*greater than or equal to 0"),
+    ]  # fmt: skip
+    lines = str(caught.value).splitlines()
+    assert len(lines) == len(expected)
+    for line, words in expected:
+        assert any(re.match(rf"grid\.yaml:{line}: .*{words}", x) for x in lines), (line, words, lines)
+    assert [int(x.split(":")[1]) for x in lines] == sorted(line for line, _ in expected)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a: " + "9" * 5000, "4300 digits"),
+        ("a: 0x" + "f" * 5000, "20,000 bits"),
+        ("a: 1" + ":59" * 3000, "bits"),
+        ('a: "\\ud800"', "surrogate"),
+        ('"\\udc00": 1', "surrogate"),
+        ("a: [" + "1," * 150_000 + "]", "more than 100,000 values"),
+        ("a: " + "x" * 2_000_000, "longer than 1,000,000"),
+    ],
+    ids=["digits", "hex", "sexagesimal", "surrogate", "surrogate key", "values", "length"],
+)
+def test_what_no_grid_holds_is_refused_before_it_costs_anything(text: str, words: str) -> None:
+    with pytest.raises(GridError, match=words) as caught:
+        parse_yaml(f"b: 1\n{text}", "grid.yaml")
+    assert str(caught.value).startswith(("grid.yaml:2:", "grid.yaml:1: is longer"))
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("{size: 64, limit: 2}}", "{size: 1e20}}"), ("limit: 2}}\nblur", "limit: 1e30}}\nblur")]
+)
+def test_sizes_that_nothing_can_hold_are_refused_at_planning(old: str, new: str) -> None:
+    assert old in VALID
+    with pytest.raises(GridError, match=r"grid\.yaml:\d: .*at most 10,000,000, got 1e"):
+        read(VALID.replace(old, new))
+
+
 def test_a_key_that_stands_twice_is_refused() -> None:
     with pytest.raises(GridError, match=r"grid.yaml:2: the key 'a' stands here twice"):
         parse_yaml("a: 1\na: 2", "grid.yaml")
+
+
+def test_a_picture_that_no_memory_holds_is_an_error_at_planning() -> None:
+    from bench.grid.image_index import ImageIndex
+
+    grid = read(VALID.replace("photos: {size: 64, limit: 2}", "phantoms: {size: 9999999, margin: 9999999, limit: 1}"))
+    planner = Planner(grid, ImageIndex())
+    with pytest.raises(DataError, match="does not fit in memory"):
+        planner.shots(planner.settings[0], "test")
 
 
 def test_aliases_that_multiply_are_refused() -> None:
@@ -156,7 +225,7 @@ def test_the_axes_of_psf_error_are_the_arguments_of_distort() -> None:
 
     from bench.imaging.psf import distort
 
-    assert tuple(inspect.signature(distort).parameters)[1:] == schema.DISTORTIONS
+    assert tuple(inspect.signature(distort).parameters)[1:] == tuple(Distortion.model_fields)
 
 
 def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> None:

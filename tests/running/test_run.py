@@ -210,7 +210,7 @@ def test_wrong_settings_of_a_solver_stop_the_run_before_anything_is_computed(
 ) -> None:
     from bench.errors import GridError
 
-    with pytest.raises(GridError, match=r"grid\.yaml:\d+: solver '.*copy\.py' has no setting 'faktor'.*'factor'"):
+    with pytest.raises(GridError, match=r"grid\.yaml:\d+: solver '.*copy\.py' has no parameter 'faktor'.*'factor'"):
         run_grid(write_grid("@copy.py: {faktor: 2}"))
     assert not (tmp_path / "out").exists()
 

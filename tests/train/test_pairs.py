@@ -125,7 +125,7 @@ def test_a_kernel_larger_than_the_margin_is_an_error_and_not_a_crop() -> None:
         ({"blur": [], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}, "at least one entry"),
         ({"blur": ["shake"], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}, "no operator is called 'shake'"),
         ({"blur": ["recorded"], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}, "synthesises nothing"),
-        ({"blur": ["identity"], "noise": [{"poisson_gaussian": {"lamda": 1e6}}]}, "no setting 'lamda'"),
+        ({"blur": ["identity"], "noise": [{"poisson_gaussian": {"lamda": 1e6}}]}, "no parameter 'lamda'"),
         ({"blur": [{"gaussian": {"sigma": 1, "trajectories": 0}}], "noise": ["poisson_gaussian"]}, "trajectories"),
         (None, "need a degradation section"),
     ],
