@@ -45,6 +45,12 @@ def command(
     executor: Annotated[
         str, typer.Option(help="Where cells are solved: local, or parsl:SITE.py (docs/cluster.md).")
     ] = "local",
+    certify: Annotated[
+        bool,
+        typer.Option(
+            "--certify", help="Then examine each sampler with the settings that ran (minutes each, cached)."
+        ),
+    ] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a grid: tune on its validation images, solve its test cells, write runs/NAME/results.parquet.
@@ -71,7 +77,25 @@ def command(
     if finished is None:
         _plan(runner, probe, site.workers if site else runner.workers, price, as_json)
     else:
+        if certify:
+            _certify(finished, parsed)
         _finish(finished, parsed, as_json)
+
+
+def _certify(finished: Finished, grid: Grid) -> None:
+    """Certificates beside the results; a solver that cannot be examined costs the run nothing."""
+    from bench.errors import BenchError
+    from bench.verify.of_run import certify
+
+    plugins = {e.label: e.variant.plugin for e in grid.solvers}
+    places = {label: p.name if p.module else str(p.path) for label, p in plugins.items()}
+    ran = ((places[r["solver"]], json.loads(r["solver_settings"])) for r in finished.test if r["solver"] in places)
+    try:
+        written = certify(ran, finished.folder, report=lambda line: typer.echo(f"certificate  {line}", err=True))
+    except BenchError as error:
+        typer.echo(f"certificates are missing: {error}", err=True)
+    else:
+        typer.echo(f"certificates  {len(written)} in {finished.folder / 'certificates'}", err=True)
 
 
 def _opened(site: Site, folder: Path) -> AbstractContextManager[OpenSite]:

@@ -6,6 +6,7 @@ import json
 import math
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from scipy.stats import norm
 
 from bench.plugins.lookup import find_plugin
 from bench.report.certificates import read
-from bench.verify import calibration, gaussian, grades, invariances, linear, mixture, runs
+from bench.verify import calibration, gaussian, grades, invariances, linear, mixture, of_run, runs
 from bench.verify.certificate import Certificate
 from bench.verify.examine import examine
 from bench.verify.oracles import moments
@@ -239,6 +240,32 @@ def test_a_written_certificate_is_what_the_report_reads(tmp_path: Path) -> None:
     assert row["w2"] < 1e-6
     assert "W₂" in row["text"]
     assert json.loads(json.dumps(found.json(), allow_nan=False))["checks"][0]["name"] == "contract"
+
+
+def test_a_run_gets_one_certificate_for_each_sampler_and_settings_and_makes_none_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    examined: list[str] = []
+
+    def quickly(name: str, settings: Mapping[str, Any], **_: Any) -> Certificate:
+        examined.append(name)
+        return examine(name, settings, quick=True)
+
+    monkeypatch.setattr(of_run, "examine", quickly)
+    fault, cache = {"fault": "collapsed", "weights": "photos"}, tmp_path / "cache"
+    solvers = [(MINE, {"fault": ""}), (MINE, {"fault": ""}), (MINE, fault), ("tv", {})]
+    written = of_run.certify(solvers, tmp_path / "a", cache=cache)
+    assert len(written) == len(examined) == 2  # tv takes no prior, and weights make no difference here
+    assert sorted(c["grade"] for c in read([tmp_path / "a"])) == ["A", "F"]
+    again = of_run.certify(solvers, tmp_path / "b", cache=cache)
+    assert [f.read_text() for f in again] == [f.read_text() for f in written]
+    assert len(examined) == 2
+
+
+def test_other_settings_or_another_solver_have_another_certificate() -> None:
+    keys = {of_run.content_key(n, s) for n, s in [("sprox", {}), ("sprox", {"steps": 5}), ("diffpir", {})]}
+    assert len(keys) == 3
+    assert of_run.content_key("sprox", {}) in keys
 
 
 def test_the_command_prints_a_table_and_fails_with_the_solver(tmp_path: Path) -> None:
