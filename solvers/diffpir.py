@@ -21,6 +21,8 @@ class DiffPIR(Solver):
     lam: float = tunable(1.75, low=0.4375, high=7.0, n=5)
     #: share of fresh noise in each step
     zeta: float = 0.3
+    #: noise levels: those of the released code, or uniform in √t, in t, or in log σ
+    spacing: Literal["diffpir", "quad", "uniform", "logsnr"] = "diffpir"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0
     #: noise variance of each pixel, or that of the mean intensity
@@ -38,9 +40,9 @@ class DiffPIR(Solver):
             raise SettingError(f"diffpir: lam must be positive and zeta in [0, 1], got {self.lam} and {self.zeta}")
 
     def solve(self, problem: Problem) -> Tensor:
-        """Algorithm 1 with the quadratic spacing of its code."""
+        """Algorithm 1, from pure noise unless ``warm``."""
         task = Task(problem, self.photons)
-        x, steps = begin(task, "quad", self.steps, self.warm)
+        x, steps = begin(task, self.spacing, self.steps, self.warm)
         multiplier = None
         for now, then in steps:
             x0 = task.x0(x, now)

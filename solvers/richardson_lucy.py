@@ -19,7 +19,7 @@ LARGEST_SHIFT = 0.1
 class RichardsonLucy(Solver):
     """Richardson-Lucy with exact boundaries, read noise as a shifted Poisson, and optional total variation."""
 
-    #: iterations; stopping early is the regularisation
+    #: iterations; stopping early is the regularisation; 0 returns the measurement
     steps: int = tunable(30, low=4, high=256, n=7)
     #: weight of TV (Dey et al. 2006), 0 for none; they recommend 0.002
     tv: float = 0.0
@@ -27,14 +27,16 @@ class RichardsonLucy(Solver):
     reference: ClassVar[str] = "Richardson 1972, JOSA 62; Lucy 1974, AJ 79; Dey et al. 2006, Microsc. Res. Tech. 69"
 
     def __post_init__(self) -> None:
-        if self.steps < 1:
-            raise SettingError(f"richardson_lucy: steps must be at least 1, got {self.steps}")
+        if self.steps < 0:
+            raise SettingError(f"richardson_lucy: steps must be at least 0, got {self.steps}")
         if not 0 <= self.tv < 0.25:
             # Dey's denominator 1 - tv div(grad x / |grad x|) stays positive only then: |div| <= 4.
             raise SettingError(f"richardson_lucy: tv must be at least 0 and less than 0.25, got {self.tv}")
 
     def solve(self, problem: Problem) -> Tensor:
         """Iterates x <- x / (A^T 1 (1 + tv D^T(D x / |D x|))) * A^T((y + b) / (A x + b))."""
+        if self.steps == 0:
+            return problem.y
         blur = problem.blur
         b = shift(problem)
         y = (problem.y + b).clamp(min=0)

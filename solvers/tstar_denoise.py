@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
+from bench.methods.classical.padding import pad
 from bench.methods.diffusion.levels import CLEAN, levels
 from bench.methods.diffusion.step import ddim
 from bench.methods.diffusion.task import Task
@@ -39,12 +40,15 @@ class TstarDenoise(Solver):
             raise SettingError("tstar_denoise removes noise alone: use the operator identity")
         if not self.sample:
             return task.estimate(task.denoised(task.y, [float(s) for s in task.sigma]))
+        # The canvas may be larger than the picture, for the network's stride: mirror the picture into the rest.
+        (H, W), (h, w) = problem.blur.shape, task.shape
+        y = pad(task.y, (0, w - W, 0, h - H), "reflect")
         noise = [task.noise() for _ in range(self.sample)]  # drawn for all images at once, whatever their t*
-        return task.estimate(torch.cat([self._sampled(task, i, noise) for i in range(task.n)]))
+        return task.estimate(torch.cat([self._sampled(task, y, i, noise) for i in range(task.n)]))
 
-    def _sampled(self, task: Task, i: int, noise: list[Tensor]) -> Tensor:
+    def _sampled(self, task: Task, y: Tensor, i: int, noise: list[Tensor]) -> Tensor:
         visited = levels(task.prior.schedule, "logsnr", self.sample, highest=float(task.sigma[i]))
-        x = visited[0].a * task.y[i : i + 1]
+        x = visited[0].a * y[i : i + 1]
         for (now, then), n in zip(pairwise([*visited, CLEAN]), noise, strict=True):
             x = ddim(x, task.x0(x, now), now, then, 1.0, n[i : i + 1])
         return x

@@ -201,7 +201,7 @@ def test_the_multistep_integrator_is_exact_where_x0_is_linear_in_log_snr() -> No
 # --- levels ---------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("spacing", ["uniform", "quad", "logsnr"])
+@pytest.mark.parametrize("spacing", ["uniform", "quad", "diffpir", "logsnr"])
 @pytest.mark.parametrize("highest", [math.inf, 0.7])
 def test_levels_fall_from_the_highest_asked_for_to_the_schedules_lowest(spacing: Spacing, highest: float) -> None:
     found = levels(LINEAR, spacing, 12, highest)
@@ -211,6 +211,13 @@ def test_levels_fall_from_the_highest_asked_for_to_the_schedules_lowest(spacing:
     assert sigmas[0] == pytest.approx(min(highest, float(LINEAR.log_sigmas[-1].exp())), rel=1e-9)
     assert sigmas[-1] == pytest.approx(max(LOWEST, float(LINEAR.log_sigmas[0].exp())), rel=1e-9)
     assert all(v.a**2 + v.s**2 == pytest.approx(1) for v in found)
+
+
+@pytest.mark.parametrize("n", [20, 100])
+def test_the_levels_of_diffpir_are_the_steps_that_its_code_visits(n: int) -> None:
+    """Its index into noise levels sorted from the noisiest, i = 0 ... n - 1: ⌊√(i 1000² / (n - 1))⌋, the last 999."""
+    visited = [999 - math.isqrt(i * 1000**2 // (n - 1)) for i in range(n - 1)] + [0]
+    assert [v.t for v in levels(LINEAR, "diffpir", n)] == visited
 
 
 def test_logsnr_levels_are_equally_spaced_in_log_sigma() -> None:

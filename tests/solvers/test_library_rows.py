@@ -9,6 +9,7 @@ import torch
 from bench import PluginError, SettingError, Solver
 from bench.contracts import NoiseLevel
 from bench.imaging.blur import Boundary
+from bench.methods.classical.differences import difference_adjoint, differences
 from bench.methods.classical.optim import noise_variance
 from bench.methods.classical.padding import crop, surround
 from bench.methods.libraries.planes import alone, impulse_response, pylops_blur
@@ -179,3 +180,35 @@ def test_a_missing_library_is_named(name: str, library: str, monkeypatch: pytest
 def test_a_setting_out_of_range_is_named(name: str, settings: dict[str, float]):
     with pytest.raises(SettingError, match=f"{name}: .*{next(iter(settings))}"):
         solver(name, **settings)
+
+
+def test_a_chequerboard_costs_the_centred_difference_nothing():
+    from pylops import FirstDerivative
+
+    board = np.indices((8, 9)).sum(0) % 2.0
+    for axis in (0, 1):
+        centred, forward = (
+            np.asarray(FirstDerivative(board.shape, axis=axis, edge=False, kind=kind) @ board.ravel())
+            for kind in ("centered", "forward")
+        )
+        assert not centred.any()
+        assert np.abs(forward).sum() == board.size - board.size / board.shape[axis]
+
+
+def test_pylops_tv_reaches_the_least_anisotropic_total_variation_with_forward_differences_alone():
+    """Against Condat & Vu's iteration on |A x - y|²/2 + λ |D x|_1; PyLops's λ is epsRL1s² / mu, not epsRL1s / mu."""
+    p, truth = problem([camera(32)], shake(5), sigma=4 / 255)
+    lam = (4 * float(noise_variance(p).sqrt())) ** 2 / 1.5
+
+    def objective(x: torch.Tensor) -> float:
+        return float((p.blur.A(x) - p.y).square().sum() / 2 + lam * differences(x, "neumann").abs().sum())
+
+    x, dual, tau, step = p.y, torch.zeros_like(differences(p.y)), 0.69, 0.1  # 1/tau - 8 step >= 1/2
+    for _ in range(2000):
+        before = x
+        x = x - tau * (p.blur.A_adjoint(p.blur.A(x) - p.y) + difference_adjoint(dual, "neumann"))
+        dual = (dual + step * differences(2 * x - before, "neumann")).clamp(-lam, lam)
+    forward, centred = (solver("pylops_tv", kind=k, niter_outer=60).solve(p) for k in ("forward", "centered"))
+    assert objective(x) < objective(forward) < 1.001 * objective(x)
+    assert objective(centred) > 1.1 * objective(x)
+    assert psnr(centred, truth) < psnr(forward, truth) - 2

@@ -65,6 +65,13 @@ def test_dominant_read_noise_does_not_freeze_it():
     assert psnr(RichardsonLucy().solve(data), truth) > psnr(data.y, truth) + 2
 
 
+def test_no_iteration_leaves_the_measurement():
+    data, _ = problem([camera()], boundary="valid")
+    assert torch.equal(RichardsonLucy(steps=0).solve(data), data.y)
+    with pytest.raises(SettingError, match="at least 0"):
+        RichardsonLucy(steps=-1)
+
+
 @pytest.mark.parametrize("tv", [-0.1, 0.25])
 def test_a_tv_weight_that_could_divide_by_zero_is_refused(tv: float):
     with pytest.raises(SettingError, match=r"less than 0\.25"):

@@ -249,6 +249,21 @@ def test_the_reverse_sde_from_tstar_samples_the_posterior() -> None:
     assert float(((x.mean(0) - scene.mean) ** 2).sum() / scene.variance.sum()) < 0.2  # 1/8 for exact samples
 
 
+def test_the_reverse_sde_takes_sides_that_the_stride_of_the_network_does_not_divide() -> None:
+    prior = Constant(torch.full((1, 1, 1, 1), 0.25, dtype=torch.float64))
+    prior.stride = 8
+    y = generator("odd sides").random((1, 28, 21))
+    level = NoiseLevel(0.0, 0.05)
+    measured = [Measurement(y=y, truth=y, psf=np.ones((1, 1)), T=1.0, level=level)]
+    given = assemble(measured, [generator()], dtype=torch.float64, prior=lambda cost: Denoiser(prior, cost))
+    x = solve("tstar_denoise", given, sample=5)
+    assert x.shape == given.y.shape
+    assert torch.allclose(2 * x - 1, torch.full_like(x, 0.25))
+    first = prior.asked[0][0]
+    assert first.shape[-2:] == (32, 24)
+    assert torch.equal(first[..., 28:, :], first[..., 23:27, :].flip(-2))
+
+
 @pytest.mark.parametrize("name", ["tstar_denoise", "vpsde_denoise"])
 def test_a_denoiser_refuses_to_deblur(name: str) -> None:
     with pytest.raises(SettingError, match="use the operator identity"):

@@ -10,7 +10,7 @@ import torch
 from bench.errors import SettingError
 from bench.methods.diffusion.schedule import Schedule
 
-Spacing = Literal["uniform", "quad", "logsnr"]
+Spacing = Literal["uniform", "quad", "diffpir", "logsnr"]
 
 #: Where samplers stop by default: a noise of 0.002 in [-1, 1], a quarter of a grey level of 255.
 LOWEST = 0.002
@@ -53,7 +53,8 @@ def levels(schedule: Schedule, spacing: Spacing, n: int, highest: float = math.i
 
     Args:
         schedule: noise schedule.
-        spacing: "uniform" in t; "quad", uniform in √t: dense at low noise (DiffPIR); "logsnr", uniform in log σ.
+        spacing: "uniform" in t; "quad", uniform in √t; "diffpir", uniform in (N - t)², in whole steps (the code of
+            Zhu et al. 2023); both are dense at low noise. "logsnr", uniform in log σ.
         n: number of levels, at least 1: network evaluations of a sampler that calls once per level.
         highest: σ to begin at instead of the schedule's last (a warm start).
 
@@ -67,5 +68,9 @@ def levels(schedule: Schedule, spacing: Spacing, n: int, highest: float = math.i
         low, high = (math.log(e.sigma) for e in ends)
         return [at_sigma(schedule, math.exp(v)) for v in torch.linspace(high, low, n, dtype=torch.float64).tolist()]
     part = torch.linspace(1, 0, n, dtype=torch.float64)
+    if spacing == "diffpir":
+        # t_i = N - 1 - ⌊N √(i / (n - 1))⌋; theirs moves the last, -1, to 0.
+        passed = ((top + 1) * torch.linspace(0, 1, n, dtype=torch.float64).sqrt()).floor()
+        return [level(schedule, t) for t in (top - passed).clamp(min=0).tolist()]
     times = top * (part**2 if spacing == "quad" else part)
     return [level(schedule, t) for t in times.tolist()]
