@@ -102,7 +102,7 @@ def _speakers(loss: Array, baseline: int | None, same_as: Sequence[Hashable] | N
 
 def _best(loss: Array, design: Design, names: list[str], say: Wording) -> str:
     rivals = Rivals(influences(loss, design), DRAWS)
-    behind = surely_worse(rivals, 1 - THIRD)[0].any(1)
+    behind = np.asarray(surely_worse(rivals, 1 - THIRD)[0].any(1))
     order = np.argsort(rivals.parts.mean, kind="stable")
     maybe = [names[i] for i in order if not behind[i]]
     where = f"over {design.n_groups} {say.groups}"
