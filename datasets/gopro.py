@@ -11,7 +11,7 @@ from bench.imaging.pairs import RecordedPairs, gopro
 
 RECIPE = """The set is GOPRO_Large of S. Nah, T. H. Kim and K. M. Lee, "Deep multi-scale convolutional neural network
 for dynamic scene deblurring" (CVPR 2017), which they distribute; this project ships no copy. Name its folder test (or
-train), which holds SEQUENCE/sharp/NUMBER.png and SEQUENCE/blur/NUMBER.png."""
+train), which holds SEQUENCE/sharp/NUMBER.png and SEQUENCE/blur/NUMBER.png, or target/*.png and input/*.png."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,10 @@ class GoPro(RecordedPairs, Dataset):
     mode: Literal["gray", "rgb"] = "gray"
     #: only so many, spread evenly over the set
     limit: int | None = None
+
+    def group_of(self, id: str) -> str:
+        """The sequence: a folder, or in the flat layout the name up to its last hyphen."""
+        return Path(id).stem.rpartition("-")[0] if id.startswith("target/") else super().group_of(id)
 
     def find(self) -> list[tuple[str, Path, Path]]:
         """The pairs of the folder."""

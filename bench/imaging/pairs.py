@@ -62,8 +62,15 @@ def spread(names: list[str], limit: int | None) -> list[str]:
 
 
 def gopro(place: Path, blurred: str = "blur") -> list[tuple[str, Path, Path]]:
-    """Name, sharp and blurred file of every pair of GOPRO_Large/train or /test: SEQUENCE/{sharp,blur}/NUMBER.png."""
+    """Name, sharp and blurred file of every pair of GOPRO_Large/train or /test: SEQUENCE/{sharp,blur}/NUMBER.png.
+
+    Also of its repackaging for restoration networks, target/SEQUENCE-NUMBER.png and input/SEQUENCE-NUMBER.png.
+    """
     sharp = sorted(place.glob("*/sharp/*.png"))
+    if not sharp and (flat := sorted(place.glob("target/*.png"))):
+        if blurred != "blur":
+            raise SettingError(f"{place} has folders input and target, and of the blurred frames only blur")
+        return _paired(place, [(f, place / "input" / f.name) for f in flat], "target/*.png and input/*.png")
     files = [(f, f.parents[1] / blurred / f.name) for f in sharp]
     return _paired(place, files, f"*/sharp/*.png and */{blurred}/*.png")
 

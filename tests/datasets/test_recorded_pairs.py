@@ -124,3 +124,16 @@ def test_a_list_with_one_file_in_a_line_is_refused(tmp_path: Path) -> None:
     (tmp_path / "list.txt").write_text("a.png b.png\nc.png\n", encoding="utf-8")
     with pytest.raises(DataError, match="entry 2 does not name a sharp and a blurred file"):
         made("rsblur", path=str(tmp_path / "list.txt")).ids()
+
+
+def test_gopro_is_read_from_folders_input_and_target_too(tmp_path: Path) -> None:
+    names = ["GOPR0384_11_00-000001.png", "GOPR0384_11_00-000002.png", "GOPR0385_11_01-003011.png"]
+    for name in names:
+        write(tmp_path / "target" / name, np.full((8, 8, 3), 200, np.uint8))
+        write(tmp_path / "input" / name, np.full((8, 8, 3), 100, np.uint8))
+    frames = made("gopro", path=str(tmp_path))
+    assert frames.ids() == [f"target/{n}" for n in names]
+    assert [frames.group_of(i) for i in frames.ids()] == ["GOPR0384_11_00"] * 2 + ["GOPR0385_11_01"]
+    assert np.allclose(recorded(frames, frames.ids()[0]).y, 100 / 255)
+    with pytest.raises(SettingError, match="only blur"):
+        made("gopro", path=str(tmp_path), blurred="blur_gamma").ids()
