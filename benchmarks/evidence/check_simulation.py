@@ -1,6 +1,6 @@
 """How often ``bench check`` cries wolf, and how often it sees a wolf: by simulation.
 
-    python benchmarks/check_simulation.py [--rounds 400]
+    python benchmarks/evidence/check_simulation.py [--rounds 400]
 
 72 groups (6 solvers × 12 settings) of 24 images each, judged by the rule itself. The scatter between two runs of
 unchanged code is that measured between processors and versions of torch. In float64: 1e-10 dB, but for three of the

@@ -1,6 +1,6 @@
 """How planning and resuming grow: seconds and memory per 100,000 cells, without solving any.
 
-    python benchmarks/plan_scale.py --cells 100000
+    python benchmarks/evidence/plan_scale.py --cells 100000
 
 A grid of tiny images under many blurs, noises and solvers is planned, which hashes every cell; a journal in which all
 of them succeeded is written; a new process reads it and finds nothing left to do. Each stage is a process of its own,

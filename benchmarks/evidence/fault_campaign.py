@@ -1,6 +1,6 @@
 """Run one grid again and again while the machine fails, then compare with a run that nothing disturbed.
 
-    python benchmarks/fault_campaign.py --rounds 60
+    python benchmarks/evidence/fault_campaign.py --rounds 60
 
 Each round starts ``bench run`` in the same folder and does one harm to it: workers, their server or the run itself
 are killed or interrupted, the disk is full, files may not grow, the folder may not be written, a second run starts,

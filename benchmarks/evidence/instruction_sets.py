@@ -1,6 +1,6 @@
 """What a processor's instructions do to results: a grid is run as here and as on processors that know fewer of them.
 
-    python benchmarks/instruction_sets.py ci --limit 1
+    python benchmarks/evidence/instruction_sets.py ci --limit 1
 
 The libraries are told by environment variables what to do without. Rows that stand for the same are compared: the
 hashes of measurement and PSF, and per solver the largest relative difference of each metric.
