@@ -74,6 +74,18 @@ class TrainingError(BenchError):
     """Training cannot go on: the loss is not finite, the disk is full, the folder belongs to another recipe."""
 
 
+def message_of(error: BaseException, length: int = 500) -> str:
+    """The beginning of an error's text, as every file can hold it: a lone surrogate becomes ``?``.
+
+    Never raises, although the ``__str__`` of an error may, which a plug-in can define.
+    """
+    try:
+        text = str(error)
+    except Exception:
+        text = "its message cannot be made into text"
+    return text[:length].encode("utf-8", "replace").decode()
+
+
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:
     """A sentence that lists what is allowed and guesses what was meant, to end an error text with."""
     allowed = sorted(allowed)

@@ -14,6 +14,7 @@ from typing import Any, Protocol
 
 from pebble import ProcessExpired, ProcessPool
 
+from bench.errors import message_of
 from bench.grid.cells import Cell, Ref
 from bench.running.environment import Shared
 
@@ -112,8 +113,8 @@ def failure(error: BaseException, timeout: float) -> dict[str, Any]:
             "error_message": f"its worker died: {text}{hint}",
         }
     if isinstance(error, Lost):
-        return {"status": "crashed", "error_type": "Lost", "error_message": str(error)[:500]}
-    return {"status": "error", "error_type": type(error).__name__, "error_message": str(error)[:500]}
+        return {"status": "crashed", "error_type": "Lost", "error_message": message_of(error)}
+    return {"status": "error", "error_type": type(error).__name__, "error_message": message_of(error)}
 
 
 def batches(cells: Sequence[Cell], size: int) -> list[list[Cell]]:

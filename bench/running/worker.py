@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from threadpoolctl import threadpool_limits
 
-from bench.errors import SolverError
+from bench.errors import SolverError, message_of
 from bench.grid.cells import Cell, Ref, instance
 from bench.running.environment import Shared, env_id, environment
 from bench.running.estimates import keep_picture
@@ -63,7 +63,9 @@ def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:
     except Exception as error:  # every failure of a plug-in is a row, never the end of the run
         if len(cells) > 1:
             return [o for cell in cells for o in run([cell])]  # find out whose fault it was
-        outcomes = [{"status": _status(error), "error_type": type(error).__name__, "error_message": str(error)[:500]}]
+        outcomes = [
+            {"status": _status(error), "error_type": type(error).__name__, "error_message": message_of(error)}
+        ]
     context["environment"] = _introduction()  # last: what is thrown away above would take it along
     return [{**context, **o} for o in outcomes]
 
@@ -75,7 +77,10 @@ def _stored(cell: Cell, solved: Solved) -> dict[str, Any]:
 
 
 def _status(error: Exception) -> str:
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or "can't allocate memory" in str(error).lower():
+    if (
+        isinstance(error, MemoryError | torch.OutOfMemoryError)
+        or "can't allocate memory" in message_of(error).lower()
+    ):
         return "oom"
     return "invalid" if isinstance(error, SolverError) else "error"
 

@@ -18,6 +18,7 @@ from bench.check import baseline as baselines
 from bench.check import looks, page
 from bench.check.verdict import Verdict, check
 from bench.metrics.evaluate import METRICS
+from bench.results import parquet as results
 from bench.results.identity import MeasurementId
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
@@ -165,6 +166,14 @@ def test_a_damaged_picture_costs_the_picture_and_not_the_page(runs, tmp_path: Pa
     reader = written(tmp_path, (verdict, about))
     assert "cannot be read" in reader.text
     assert "FAILED" in reader.text
+
+
+def test_cells_that_were_not_run_are_listed(runs, tmp_path: Path) -> None:
+    new, old = runs()
+    rows = [r for r in results.read(new / "results.parquet") if r["image"] != fake_run.IMAGES[0]]
+    results.write(new / "results.parquet", rows, fake_run.METRICS)
+    reader = written(tmp_path, compared(tmp_path, new, old))
+    assert f"{len(GOOD) * len(fake_run.SETTINGS)} cells of the baseline were not run" in " ".join(reader.text.split())
 
 
 def test_names_from_files_are_text_and_nothing_else(runs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,9 @@ from bench import Problem, Solver
 class Broken(Solver):
     """Fails where sigma is large, works elsewhere."""
 
-    how: Literal["raise", "hang", "nan", "shape", "type", "memory", "kill", "exit", "kill_once"] = "raise"
+    how: Literal["raise", "surrogate", "hang", "nan", "shape", "type", "memory", "kill", "exit", "kill_once"] = (
+        "raise"
+    )
     marker: str = ""
 
     def solve(self, problem: Problem) -> Tensor:
@@ -27,6 +29,9 @@ class Broken(Solver):
 
     def _raise(self, y: Tensor) -> Tensor:
         raise ValueError("the step size is negative")
+
+    def _surrogate(self, y: Tensor) -> Tensor:
+        raise ValueError("no such file: caf\udce9.png")  # as the names of files that are not UTF-8 are read
 
     def _hang(self, y: Tensor) -> Tensor:
         time.sleep(3600)

@@ -248,3 +248,11 @@ def test_control_c_ends_parent_and_workers_with_130_and_no_traceback(
     assert "Traceback" not in said
     assert "interrupted" in said
     assert run_grid(grid).computed < 8
+
+
+def test_a_message_that_no_file_can_hold_is_recorded_as_it_can_be(
+    write_grid: Write, run_grid: Run, tmp_path: Path
+) -> None:
+    finished = run_grid(write_grid("@broken.py: {how: surrogate}"))
+    assert {r["error_message"] for r in finished.test if r["status"] == "error"} == {"no such file: caf?.png"}
+    assert len(results.read(tmp_path / "out" / "results.parquet")) == len(finished.rows)
