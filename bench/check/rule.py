@@ -8,9 +8,9 @@ to 1e-5 dB for deterministic solvers, but the chaos of a long sampling chain can
 - **exact**: float64, or float32 of a deterministic solver on the same machine or on processors. A group fails
   when its mean loss exceeds the tolerance, which lies above rounding: no chance in the difference is to be tested.
 - **noisy**: everything else. A group fails when its mean loss exceeds the tolerance *and* a one-sided paired
-  t-test, clustered by image and corrected by Holm over all groups and metrics, rejects "the loss is within the
-  tolerance". A second test pools all settings of a solver, where one group holds too few images. A single image
-  allows no test: then the tolerance alone decides, for what cannot be tested must not pass.
+  t-test, clustered by photograph (patient, sequence) and corrected by Holm over all groups and metrics, rejects "the
+  loss is within the tolerance". A second test pools all settings of a solver, where one group holds too few images. A
+  single photograph allows no test: then the tolerance alone decides, for what cannot be tested must not pass.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ class Comparison:
     Attributes:
         setting: its name, or None when pooled.
         before, now: means over the pairs.
-        loss: mean of ``losses`` over images, positive where it got worse; ``half``: half width of its 95 % interval,
-            NaN when exact.
+        loss: mean of ``losses`` over photographs, positive where it got worse; ``half``: half width of its 95 %
+            interval, NaN when exact.
         tolerance: what is allowed.
         exact: whether chance has no part in the difference.
         p: of "the loss is within the tolerance", corrected by Holm; None when exact.
@@ -115,7 +115,7 @@ def compare(
 
 def tolerance(metric: str, row: Mapping[str, Any], same_machine: bool) -> tuple[float, bool]:
     """(tolerated mean loss, whether a difference is exact) for rows of this type and solver."""
-    double, single, chaotic = TOLERANCES[metric.removesuffix("_mean")]
+    double, single, chaotic = TOLERANCES[metric.removesuffix("_mean").removesuffix("_extrapolated")]
     if row["dtype"] == "float64" and row["device"] == "cpu":
         return double, True
     if not row["stochastic"]:
@@ -149,9 +149,10 @@ def _compared(
     before, now = (np.array([_value(p[i], metric) for p in rows])[known] for i in (0, 1))
     allowed = overrides.get(metric, allowed) * _scale(metric, before)
     measured = [measurement(p[1]) for p in rows]
-    images = np.array([m.scene for m in measured])[known]
-    mean, half, p = _tested(loss[known], images, None if exact else allowed)
-    names = images if len({m.dataset for m in measured}) > 1 else np.array([m.image for m in measured])[known]
+    scenes = np.array([m.scene for m in measured])[known]
+    photographs = np.array([cluster(p[1]) for p in rows])[known]
+    mean, half, p = _tested(loss[known], photographs, None if exact else allowed)
+    names = scenes if len({m.dataset for m in measured}) > 1 else np.array([m.image for m in measured])[known]
     worst = int(np.argmax(loss[known])) if known.any() else None
     return [
         Comparison(
@@ -172,6 +173,11 @@ def _compared(
     ]
 
 
+def cluster(row: Mapping[str, Any]) -> str:
+    """The photograph (patient, sequence) that a row's picture is from: its group, else the picture itself."""
+    return str(row.get("group") or measurement(row).scene)
+
+
 def _value(row: Mapping[str, Any], metric: str) -> float:
     value = row.get(f"m_{metric}")
     return math.nan if value is None else float(value)
@@ -185,14 +191,14 @@ def _scale(metric: str, before: np.ndarray) -> float:
     return max(1.0, float(m.loss(before).mean())) if m.better == "one" and len(before) else 1.0
 
 
-def _tested(loss: np.ndarray, images: np.ndarray, allowed: float | None) -> tuple[float, float, float | None]:
-    """Mean over image means, half width of its 95 % interval, one-sided p of "the mean is at most ``allowed``".
+def _tested(loss: np.ndarray, photographs: np.ndarray, allowed: float | None) -> tuple[float, float, float | None]:
+    """Mean over photographs, half width of its 95 % interval, one-sided p of "the mean is at most ``allowed``".
 
     ``allowed`` None asks for the mean alone: NaN and None stand for the other two.
     """
     if len(loss) == 0:
         return math.nan, math.nan, None if allowed is None else 1.0
-    m = cluster_means(loss, images)
+    m = cluster_means(loss, photographs)
     mean, n = float(m.mean()), len(m)
     if allowed is None:
         return mean, math.nan, None

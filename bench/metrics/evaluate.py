@@ -52,7 +52,8 @@ class Metric:
         unit: "dB" or "".
         protocol: one sentence: the exact definition.
         function: (truth, estimate, context) -> value, both arrays float64 (C, H, W); None when it cannot be had.
-        prepared: whether it gets the cropped and clipped arrays of ``prepare`` or the full, unclipped ones.
+        prepared: whether it gets the cropped and clipped arrays of ``prepare`` or the full, unclipped ones; "cropped"
+            for cropped ones that are not clipped.
         of: what it is computed on when there are K samples: each "sample" (the mean of the K values), the "mean"
             of the samples, or all "samples" together, (K, C, H, W).
     """
@@ -64,7 +65,7 @@ class Metric:
     unit: str
     protocol: str
     function: Callable[[np.ndarray, np.ndarray, Context], float | None]
-    prepared: bool = True
+    prepared: bool | Literal["cropped"] = True
     of: Literal["sample", "mean", "samples"] = "sample"
     target: float = 1.0
 
@@ -127,28 +128,43 @@ def evaluate(
 
 
 def with_posterior(names: Iterable[str]) -> tuple[str, ...]:
-    """Those metrics, and what several samples allow besides: the same of their mean, CRPS and coverage."""
+    """Those metrics, and what several samples allow besides: the same of their mean, of the mean of infinitely many
+    samples where that can be had, CRPS and coverage.
+    """
     names = tuple(names)
-    means = tuple(f"{n}_mean" for n in names if f"{n}_mean" in METRICS)
-    together = tuple(n for n, m in METRICS.items() if m.of == "samples")
+    means = tuple(f"{n}{form}" for form in ("_mean", "_extrapolated") for n in names if f"{n}{form}" in METRICS)
+    together = tuple(n for n, m in METRICS.items() if m.of == "samples" and not n.endswith("_extrapolated"))
     return tuple(dict.fromkeys(names + means + together))
 
 
 def _evaluate(metric: Metric, truth: np.ndarray, samples: np.ndarray, context: Context) -> float | None:
     given = samples.mean(0) if metric.of == "mean" else samples
     if metric.prepared:
-        truth, given = prepare(truth, given, context.border, context.clip)
+        truth, given = prepare(truth, given, context.border, context.clip and metric.prepared != "cropped")
     if metric.of != "sample":
         return metric.function(truth, given, context)
     values = [metric.function(truth, x, context) for x in given]
     return None if None in values else sum(v for v in values if v is not None) / len(values)
 
 
-def crps(truth: np.ndarray, samples: np.ndarray, _: Context) -> float:
-    """See ``bench.metrics.posterior.crps``."""
+def crps(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
+    """See ``bench.metrics.posterior.crps``; None for one sample, whose absolute error is no judgement of a law."""
     from bench.metrics import posterior
 
-    return posterior.crps(truth, samples)
+    return posterior.crps(truth, samples) if len(samples) > 1 else None
+
+
+def psnr_extrapolated(truth: np.ndarray, samples: np.ndarray, context: Context) -> float | None:
+    """PSNR of ``bench.metrics.posterior.mse_of_exact_mean``: NaN where it is not positive, None for one sample."""
+    from bench.metrics import posterior
+
+    mse = posterior.mse_of_exact_mean(truth, samples, context.clip)
+    if mse is None:
+        return None
+    if mse <= 0:
+        _log_once("psnr_extrapolated is undefined where the samples scatter more than their mean errs: NaN")
+        return float("nan")
+    return -10 * math.log10(mse)
 
 
 def coverage_50(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
@@ -243,9 +259,10 @@ def _log_once(text: str) -> None:
 
 
 _PROTOCOL = "Estimate clipped to [0, 1] and the border cropped as the protocol says; all channels count alike."
+_UNCLIPPED = "Samples as they were drawn, not clipped; the border cropped as the protocol says; all channels alike."
 _COVER = (
-    "Student's prediction interval from mean and standard deviation of the samples, pixel by pixel: the target is "
-    f"the probability in the name; empty for a single estimate. {_PROTOCOL}"
+    "Student's prediction interval from mean and standard deviation of the samples, pixel by pixel; a truth on its "
+    f"end counts half: the target is the probability in the name; empty for a single estimate. {_UNCLIPPED}"
 )
 METRICS: dict[str, Metric] = {
     m.name: m
@@ -283,18 +300,24 @@ METRICS: dict[str, Metric] = {
         Metric(
             "crps", "CRPS", "lower", 4, "",
             "Continuous ranked probability score of the samples, mean over pixels, fair estimator (Ferro 2014): "
-            f"least for samples of the true posterior; the mean absolute error of a single estimate. {_PROTOCOL}",
-            crps, of="samples",
+            f"least for samples of the true posterior; empty for a single estimate. {_UNCLIPPED}",
+            crps, prepared="cropped", of="samples",
+        ),
+        Metric(
+            "psnr_extrapolated", "PSNR of exact mean", "higher", 2, "dB",
+            "PSNR of the mean of infinitely many samples: from the squared error of the mean of K less s² / K, which "
+            "is unbiased; pixels whose mean is clipped are not corrected. Empty for a single estimate. " + _PROTOCOL,
+            psnr_extrapolated, prepared="cropped", of="samples",
         ),
         Metric(
             "coverage_50", "Coverage 50 %", "one", 2, "",
             f"Share of the pixels inside the central 50 % interval. {_COVER}",
-            coverage_50, of="samples", target=0.5,
+            coverage_50, prepared="cropped", of="samples", target=0.5,
         ),
         Metric(
             "coverage_90", "Coverage 90 %", "one", 2, "",
             f"Share of the pixels inside the central 90 % interval. {_COVER}",
-            coverage_90, of="samples", target=0.9,
+            coverage_90, prepared="cropped", of="samples", target=0.9,
         ),
     )
 }  # fmt: skip

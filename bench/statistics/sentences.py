@@ -104,7 +104,7 @@ def _best(loss: Array, design: Design, names: list[str], say: Wording) -> str:
     rivals = Rivals(influences(loss, design), DRAWS)
     behind = np.asarray(surely_worse(rivals, 1 - THIRD)[0].any(1))
     order = np.argsort(rivals.parts.mean, kind="stable")
-    maybe = [names[i] for i in order if not behind[i]]
+    maybe = [names[i] for i in order.tolist() if not behind[i]]
     where = f"over {design.n_groups} {say.groups}"
     if design.n_kernels:
         where += f" and {design.n_kernels} kernels that they share"
