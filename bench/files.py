@@ -1,4 +1,4 @@
-"""Files that are either the old one or the new one, whatever interrupts the writing."""
+"""Files: written whole or not at all, built-in folders, and "a path or a shipped name"."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from bench.errors import ResultError
+from bench.errors import BenchError, ResultError, did_you_mean
 
 
 @contextmanager
@@ -59,3 +59,23 @@ def shipped_files(name: str, suffix: str) -> dict[str, Path]:
     """The files of a built-in folder by their names without ``suffix``; none where there is no such folder."""
     place = built_in_folder(name)
     return {p.stem: p for p in sorted(place.glob(f"*{suffix}"))} if place else {}
+
+
+def path_or_shipped(name: str, folder: str, suffix: str, error: type[BenchError]) -> Path:
+    """The file that a name means: one of a built-in folder by its name without ``suffix``, or a path.
+
+    Raises ``error`` with what ships and a guess.
+    """
+    shipped = shipped_files(folder, suffix)
+    try:
+        path = Path(name).expanduser()
+        if name not in shipped and path.is_file():
+            return path.resolve()
+    except (OSError, ValueError, RuntimeError) as problem:  # too long, a NUL in it, the home of nobody
+        raise error(f"{name[:100]!r} is no path: {problem}") from problem
+    stem = name.removesuffix(suffix)
+    if stem in shipped:
+        return shipped[stem]
+    what = folder if folder == "weights" else folder.removesuffix("s")
+    guess = did_you_mean(Path(stem).name, shipped)
+    raise error(f"there is no file {name!r} and no shipped {what} of that name. {guess} A path ends in {suffix}.")

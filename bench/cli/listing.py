@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
+from itertools import takewhile
+from pathlib import Path
+from shutil import get_terminal_size
+from textwrap import wrap
 from typing import Annotated
 
 import typer
 
-from bench.files import built_in_folder
+from bench.files import shipped_files
 from bench.plugins import describe
 from bench.plugins.lookup import find_plugin, plugin_names
 
@@ -17,15 +22,21 @@ _KINDS = {
     "datasets": ("dataset",),
     "metrics": (),
     "grids": (),
+    "recipes": (),
+    "weights": (),
 }
+#: families of solvers in the order in which they are listed
+_FAMILIES = ("reference", "filter", "variational", "library", "diffusion", "network")
 
 
 def command(
-    kind: Annotated[str | None, typer.Argument(help="solvers, operators, datasets, metrics or grids.")] = None,
-    name: Annotated[str | None, typer.Argument(help="One of them, with its settings.")] = None,
+    kind: Annotated[
+        str | None, typer.Argument(help="solvers, operators, datasets, metrics, grids, recipes or weights.")
+    ] = None,
+    name: Annotated[str | None, typer.Argument(help="One of them, with its parameters.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """List solvers, operators, datasets, metrics and grids; with a name, its settings and reference."""
+    """List what there is, solvers by family; with a name, its parameters and reference."""
     from bench.errors import PluginError, did_you_mean
 
     if kind is not None and kind not in _KINDS:
@@ -33,15 +44,39 @@ def command(
     if kind and name:
         _one(kind, name, as_json)
         return
-    found = {k: _rows(k) for k in ([kind] if kind else _KINDS)}
+    kinds = [kind] if kind else list(_KINDS)
     if as_json:
-        typer.echo(json.dumps(found, indent=1, ensure_ascii=False))
+        typer.echo(json.dumps({k: _rows(k) for k in kinds}, indent=1, ensure_ascii=False))
         return
-    for k, rows in found.items():
-        width = max((len(n) for n, _ in rows), default=0)
-        typer.echo(f"{k}")
-        for n, summary in rows:
-            typer.echo(f"  {n:<{width}}  {summary}")
+    for k in kinds:
+        for title, rows in _groups(k).items():
+            _print(title, rows)
+
+
+def _print(title: str, rows: list[tuple[str, str]]) -> None:
+    """A title, and names with their sentences beside them, wrapped and never cut."""
+    width = max((len(n) for n, _ in rows), default=0) + 4
+    typer.echo(title)
+    for n, summary in rows:
+        lines = wrap(summary, max(get_terminal_size((118, 40)).columns - width, 40)) or [""]
+        typer.echo(f"  {n:<{width - 4}}  {lines[0]}".rstrip())
+        for line in lines[1:]:
+            typer.echo(" " * width + line)
+
+
+def _groups(kind: str) -> dict[str, list[tuple[str, str]]]:
+    """The rows of a kind under their titles: solvers by family, operators apart from noise."""
+    if kind not in ("solvers", "operators"):
+        return {kind: _rows(kind)}
+    groups: dict[str, list[tuple[str, str]]] = {f"solvers: {f}": [] for f in _FAMILIES if kind == "solvers"}
+    for k in _KINDS[kind]:
+        for p in _plugins(k):
+            title = f"solvers: {p.flags.get('family', 'variational')}" if k == "solver" else _TITLES[k]
+            groups.setdefault(title, []).append((p.name, p.summary))
+    return {title: rows for title, rows in groups.items() if rows}
+
+
+_TITLES = {"operator": "operators", "noise": "noise"}
 
 
 def _rows(kind: str) -> list[tuple[str, str]]:
@@ -49,21 +84,42 @@ def _rows(kind: str) -> list[tuple[str, str]]:
         from bench.metrics.evaluate import METRICS
 
         return [(m.name, m.protocol) for m in METRICS.values()]
-    if kind == "grids":
-        folder = built_in_folder("grids")
-        files = sorted(folder.glob("*.yaml")) if folder else []
-        return [(f.stem, f.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")) for f in files]
-    return [(p.name, p.summary) for k in _KINDS[kind] for p in _found(k)]
+    if kind in ("grids", "recipes"):
+        return [(n, _first_sentence(f)) for n, f in shipped_files(kind, ".yaml").items()]
+    if kind == "weights":
+        return [(n, _card(f)) for n, f in shipped_files("weights", ".safetensors").items()]
+    return [(p.name, p.summary) for k in _KINDS[kind] for p in _plugins(k)]
 
 
-def _found(kind: describe.Kind) -> list[describe.Plugin]:
+def _first_sentence(file: Path) -> str:
+    """The first sentence of the comment that a YAML file begins with."""
+    lines = takewhile(lambda line: line.startswith("# "), file.read_text(encoding="utf-8").splitlines())
+    text = " ".join(line.lstrip("# ").strip() for line in lines)
+    return re.split(r"(?<=[^.]\.) (?=[A-Z])(?<!al\. )", text)[0]
+
+
+def _card(file: Path) -> str:
+    """What the card beside shipped weights says they are."""
+    try:
+        return str(json.loads(file.with_suffix(".json").read_text(encoding="utf-8")).get("summary", ""))
+    except (OSError, ValueError):
+        return "its card is missing or damaged"
+
+
+def _plugins(kind: describe.Kind) -> list[describe.Plugin]:
     return [find_plugin(kind, n) for n in plugin_names(kind)]
 
 
 def _one(kind: str, name: str, as_json: bool) -> None:
     from bench.errors import PluginError, did_you_mean
 
-    everything = {p.name: p for k in _KINDS[kind] for p in _found(k)}
+    if not _KINDS[kind]:
+        rows = dict(_rows(kind))
+        if name not in rows:
+            raise PluginError(f"no {kind.removesuffix('s')} is called {name!r}. {did_you_mean(name, rows)}")
+        typer.echo(json.dumps({"name": name, "summary": rows[name]}) if as_json else f"{name}: {rows[name]}")
+        return
+    everything = {p.name: p for k in _KINDS[kind] for p in _plugins(k)}
     if name not in everything:
         raise PluginError(f"no {kind.rstrip('s')} is called {name!r}. {did_you_mean(name, everything)}")
     p = everything[name]

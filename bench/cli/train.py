@@ -28,14 +28,12 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
-    from bench.files import built_in_folder
+    from bench.errors import RecipeError
+    from bench.files import path_or_shipped
     from bench.train.export import export_calibrated
     from bench.train.session import run
 
-    shipped = built_in_folder("recipes")
-    path = Path(recipe)
-    if not path.is_file() and shipped and (shipped / f"{recipe}.yaml").is_file():
-        path = shipped / f"{recipe}.yaml"
+    path = path_or_shipped(recipe, "recipes", ".yaml", RecipeError)
     best = run(
         path,
         out,

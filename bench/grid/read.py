@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from bench.errors import BenchError, GridError, SettingError, did_you_mean
-from bench.files import shipped_files
+from bench.errors import BenchError, GridError, SettingError
+from bench.files import path_or_shipped
 from bench.grid import limits
 from bench.grid.candidates import tuning_of
 from bench.grid.document import ALLOWED, Document, validate
@@ -34,16 +34,7 @@ MOST_MISTAKES = 20
 
 def find_grid(name: str) -> Path:
     """The grid file that ``name`` means: a path, or a shipped grid. Raises GridError."""
-    path = Path(name)
-    try:
-        if path.is_file():
-            return path
-    except (OSError, ValueError) as error:  # too long, or with a character that no path has
-        raise GridError(f"{name[: limits.LONGEST_NAME]!r} is no path: {error}") from error
-    files = shipped_files("grids", ".yaml")
-    if name.removesuffix(".yaml") in files:
-        return files[name.removesuffix(".yaml")]
-    raise GridError(f"there is no file {name!r} and no shipped grid of that name. {did_you_mean(name, files)}")
+    return path_or_shipped(name, "grids", ".yaml", GridError)
 
 
 def read_grid(path: Path) -> Grid:

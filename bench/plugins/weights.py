@@ -6,21 +6,13 @@ import hashlib
 from functools import cache
 from pathlib import Path
 
-from bench.errors import WeightsError, did_you_mean
-from bench.files import shipped_files
+from bench.errors import WeightsError
+from bench.files import path_or_shipped
 
 
 def find_weights(name: str) -> Path:
     """The file that ``name`` means: a path ending in .safetensors, or shipped weights. Raises WeightsError."""
-    if name.endswith(".safetensors"):
-        path = Path(name).expanduser()
-        if path.is_file():
-            return path.resolve()
-        raise WeightsError(f"there is no weights file {name}")
-    shipped = shipped_files("weights", ".safetensors")
-    if name in shipped:
-        return shipped[name]
-    raise WeightsError(f"no weights are called {name!r}. {did_you_mean(name, shipped)} A path ends in .safetensors.")
+    return path_or_shipped(name, "weights", ".safetensors", WeightsError)
 
 
 def sha256(path: Path) -> str:

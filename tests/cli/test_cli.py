@@ -39,6 +39,8 @@ def test_run_prints_a_table_and_where_the_results_are(write_grid: Callable[..., 
         (["run", "nowhere"], 2, "no shipped grid of that name"),
         (["list", "solver"], 2, "Did you mean 'solvers'"),
         (["list", "solvers", "tvv"], 2, "Did you mean 'tv'"),
+        (["list", "weights", "fotos"], 2, "Did you mean 'photos'"),
+        (["train", "fotos_cpu", "--out", "here"], 2, "Did you mean 'photos_cpu'"),
         (["show", "abc"], 3, "no cell under runs"),
         (["report"], 3, "there are no results"),
         (["degrade", "quickstart", "--out", "d", "--format", "jpg"], 2, "Allowed: npy, png16, png8"),
@@ -51,6 +53,20 @@ def test_mistakes_are_one_clear_line_and_no_traceback(tmp_path: Path, words: lis
     assert done.returncode == code
     assert text in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_list_groups_solvers_by_family_and_cuts_no_sentence(tmp_path: Path) -> None:
+    listed = bench("list", cwd=tmp_path).stdout
+    titles = [line for line in listed.splitlines() if not line.startswith(" ")]
+    assert titles.index("solvers: filter") < titles.index("solvers: diffusion") < titles.index("operators")
+    assert {"noise", "datasets", "metrics", "grids", "recipes", "weights"} <= set(titles)
+    assert max(map(len, listed.splitlines())) <= 118
+    rows = json.loads(bench("list", "--json", cwd=tmp_path).stdout)
+    words = " ".join(listed.split())
+    for kind in rows:
+        for name, summary in rows[kind]:
+            assert summary, (kind, name)
+            assert " ".join(summary.split()) in words, (kind, name)
 
 
 def test_list_describes_a_solver_with_its_settings_and_reference(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_a_grid_on_weights_of_the_users_own_names_the_file_that_is_missing(
     monkeypatch.setenv("HOME", str(frames(tmp_path)))
     monkeypatch.chdir(tmp_path)
     runner = Runner(read_grid(find_grid("seed001_table1")), Options(tmp_path / "out", limit=1), Silent())
-    with pytest.raises(WeightsError, match="no weights file seed001_table1_base"):
+    with pytest.raises(WeightsError, match="no file 'seed001_table1_base"):
         runner.second_stage({})
 
 

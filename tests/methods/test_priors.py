@@ -44,7 +44,7 @@ def test_weights_are_found_by_name_or_path_and_a_wrong_name_is_told_the_right_on
     assert find_weights("photos").name == "photos.safetensors"
     with pytest.raises(WeightsError, match="photos"):
         find_weights("fotos")
-    with pytest.raises(WeightsError, match=r"no weights file .*other\.safetensors"):
+    with pytest.raises(WeightsError, match=r"no file .*other\.safetensors"):
         find_weights(str(tmp_path / "other.safetensors"))
 
 
@@ -67,7 +67,7 @@ def test_a_solver_that_needs_a_prior_gets_it_and_its_calls_are_counted(write_gri
 
 
 def test_unknown_weights_stop_the_run_before_anything_is_computed(write_grid, run_grid) -> None:
-    with pytest.raises(BenchError, match="no weights are called 'nothing'"):
+    with pytest.raises(BenchError, match="no file 'nothing'"):
         run_grid(write_grid("@prior_once.py: {weights: nothing}"))
 
 

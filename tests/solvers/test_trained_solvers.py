@@ -164,7 +164,7 @@ def test_wrong_weights_are_refused_and_say_what_is_right(weights: dict[str, str]
         made("conditional_dm", weights=weights["conditional_residual"]).solve(p)
     with pytest.raises(SettingError, match="use conditional_dm"):
         made("conditional_residual", weights=weights["conditional_dm"]).solve(p)
-    with pytest.raises(WeightsError, match=r"no weights are called 'convyr'.*photos"):
+    with pytest.raises(WeightsError, match=r"no shipped weights of that name.*photos"):
         made("convir", weights="convyr").solve(p)
 
 

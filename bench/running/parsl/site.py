@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bench.errors import SettingError, did_you_mean
-from bench.files import shipped_files
+from bench.errors import SettingError
+from bench.files import path_or_shipped
 
 if TYPE_CHECKING:
     from parsl import Config
@@ -58,13 +58,8 @@ def find(executor: str) -> Site | None:
 
 
 def _file(name: str) -> Path:
-    """The site file that ``name`` means: a path ending in .py, or a shipped site."""
-    if name.endswith(".py"):
-        return Path(name).expanduser()
-    shipped = shipped_files("sites", ".py")
-    if name in shipped:
-        return shipped[name]
-    raise SettingError(f"--executor: no site is called {name!r}. {did_you_mean(name, shipped)} A path ends in .py.")
+    """The site file that ``name`` means: a path ending in .py, or a shipped site. Raises SettingError."""
+    return path_or_shipped(name, "sites", ".py", SettingError)
 
 
 def read(file: Path) -> Site:
