@@ -23,7 +23,7 @@ CROPS = 256
 def calibration(source: Path, recipe: Recipe, root: Path) -> dict[str, Any]:
     """The entry of the card: power spectra of the error of the weights in ``source`` on training images."""
     prior = weights.load(source)
-    loaded = images.load(recipe.data.train, recipe.size, root, resize=recipe.augment.resize)
+    loaded = images.load(recipe.data.train, recipe.size, root, resize=recipe.augment.resize, mode=recipe.mode)
     crops = images.centres(loaded, recipe.size)
     chosen = np.random.default_rng(0).permutation(len(crops))[:CROPS]
 

@@ -20,6 +20,7 @@ from bench.train.kinds.conditional import ConditionalLesson
 from bench.train.kinds.prior import PriorLesson
 from bench.train.kinds.restorer import RestorerLesson
 from bench.train.loop import Trainer
+from bench.train.muon import Muon
 from bench.train.recipe.base import Source
 from bench.train.recipe.read import AnyRecipe, read
 from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
@@ -91,7 +92,7 @@ def initial_state(recipe: AnyRecipe, device: torch.device) -> State:
     average = lesson.model().to(device).requires_grad_(False).eval()
     average.load_state_dict(model.state_dict())
     o = recipe.optimiser
-    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW}[o.name]
+    kind = {"adam": torch.optim.Adam, "adamw": torch.optim.AdamW, "muon": Muon}[o.name]
     optimiser = kind(model.parameters(), lr=o.lr, betas=o.betas, weight_decay=o.weight_decay)
     return State(recipe, model, average, optimiser, lesson.balance(model))
 

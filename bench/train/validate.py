@@ -39,13 +39,14 @@ def denoise(prior: Prior, noisy: np.ndarray, sigma: float, batch: int = 32) -> n
 
 
 def ssim(estimate: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over crops (n, 1, H, W) in [-1, 1] of the metric ``ssim``: in [0, 1] units, the estimate clipped.
+    """Mean over crops (n, C, H, W) in [-1, 1] and colours of the metric ``ssim``: in [0, 1] units, the estimate clipped.
 
     Below 11 pixels, where the metric is undefined, the window shrinks with the crop.
     """
     from skimage.metrics import structural_similarity
 
-    pairs = zip((estimate.clip(-1, 1)[:, 0] + 1) / 2, (truth[:, 0] + 1) / 2, strict=True)
+    planes = (-1, *truth.shape[-2:])
+    pairs = zip((estimate.clip(-1, 1).reshape(planes) + 1) / 2, (truth.reshape(planes) + 1) / 2, strict=True)
     options: dict[str, Any] = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False}
     win = min(11, (min(truth.shape[-2:]) - 1) // 2 * 2 + 1)
     return float(np.mean([structural_similarity(a, b, data_range=1.0, win_size=win, **options) for a, b in pairs]))

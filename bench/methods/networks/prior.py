@@ -12,9 +12,10 @@ from bench.errors import BenchError
 from bench.methods.diffusion.error_spectrum import ErrorPower
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks.attention_unet import Seed003Config, Seed003UNet
+from bench.methods.networks.res_unet import ResUNet, ResUNetConfig
 from bench.methods.networks.unet import UNet, UNetConfig
 
-NetworkConfig = UNetConfig | Seed003Config
+NetworkConfig = UNetConfig | ResUNetConfig | Seed003Config
 Prediction = Literal["epsilon", "v"]
 
 
@@ -43,7 +44,7 @@ class Prior(nn.Module):
     @property
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
-        return self.network.config.stride if isinstance(self.network, UNet | Seed003UNet) else 1
+        return self.network.config.stride if isinstance(self.network, UNet | ResUNet | Seed003UNet) else 1
 
     @cached_property
     def _error(self) -> ErrorPower:
@@ -103,8 +104,14 @@ def build(
     network: NetworkConfig, schedule: dict[str, Any], prediction: Prediction, card: dict[str, Any] | None = None
 ) -> Prior:
     """An untrained prior. ``schedule``: the arguments of ``Schedule.make``."""
-    module = UNet(network) if isinstance(network, UNetConfig) else Seed003UNet(network)
-    return Prior(module, Schedule.make(**schedule), prediction, card)
+    levels = Schedule.make(**schedule)
+    return Prior(_module(network, levels), levels, prediction, card)
+
+
+def _module(network: NetworkConfig, schedule: Schedule) -> nn.Module:
+    if isinstance(network, ResUNetConfig):
+        return ResUNet(network, schedule)
+    return UNet(network) if isinstance(network, UNetConfig) else Seed003UNet(network)
 
 
 def scalar(value: float, like: Tensor) -> Tensor:

@@ -86,7 +86,7 @@ def _plugin(source: Source, mode: Literal["gray", "rgb"]) -> list[tuple[str, np.
 
 
 def batch(images: Images, augment: Augment, size: int, n: int, key: tuple[object, ...]) -> np.ndarray:
-    """A batch of n random crops (n, 1, size, size), float32 in [-1, 1]: a function of ``key`` alone."""
+    """A batch of n random crops (n, C, size, size), float32 in [-1, 1]: a function of ``key`` alone."""
     rng = generator("crops", *key)
     chosen = rng.choice(len(images), size=n, p=images.shares)
     crops = np.stack([crop(images.pixels[i], augment, size, rng) for i in chosen])
@@ -118,7 +118,7 @@ def _resized(pixels: np.ndarray, size: int) -> np.ndarray:
 
 
 def centres(images: Images, size: int) -> np.ndarray:
-    """The centre crop of every image, (n, 1, size, size), float32 in [-1, 1]."""
+    """The centre crop of every image, (n, C, size, size), float32 in [-1, 1]."""
     return to_model(np.stack([centre(p, size) for p in images.pixels]))
 
 
@@ -128,6 +128,7 @@ def centre(pixels: np.ndarray, size: int) -> np.ndarray:
     return pixels[i : i + size, j : j + size]
 
 
-def to_model(gray: np.ndarray) -> np.ndarray:
-    """uint8 (n, H, W) to float32 (n, 1, H, W) in [-1, 1]."""
-    return (gray[:, None].astype(np.float32) / np.float32(127.5)) - np.float32(1)
+def to_model(pixels: np.ndarray) -> np.ndarray:
+    """uint8 (n, H, W) or (n, H, W, 3) to float32 (n, C, H, W) in [-1, 1]."""
+    planes = pixels[:, None] if pixels.ndim == 3 else np.ascontiguousarray(np.moveaxis(pixels, -1, 1))
+    return (planes.astype(np.float32) / np.float32(127.5)) - np.float32(1)

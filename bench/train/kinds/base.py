@@ -92,6 +92,11 @@ class Lesson(ABC):
 
 
 def autocast(recipe: BaseRecipe, device: torch.device) -> torch.autocast:
-    """bfloat16 where the recipe asks for it and the device gains by it: a CPU does not."""
-    enabled = recipe.precision == "bf16" and device.type == "cuda"
+    """bfloat16 where the recipe asks for it and the device gains by it: a CPU needs instructions for it."""
+    enabled = recipe.precision == "bf16" and (device.type == "cuda" or cpu_has_bf16())
     return torch.autocast(device.type, torch.bfloat16, enabled=enabled)
+
+
+def cpu_has_bf16() -> bool:
+    """Whether this processor multiplies bfloat16 numbers itself (AVX-512 BF16, AMX)."""
+    return getattr(torch.cpu, "_is_avx512_bf16_supported", bool)()

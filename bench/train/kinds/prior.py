@@ -11,6 +11,7 @@ import torch
 from bench.errors import RecipeError
 from bench.methods.networks import weights
 from bench.methods.networks.prior import Prior, build
+from bench.methods.networks.res_unet import ResUNetConfig, coloured
 from bench.train.data import images
 from bench.train.data.feed import Batch
 from bench.train.figures import show
@@ -42,20 +43,24 @@ class PriorLesson(Lesson):
         return Balance(model.schedule)
 
     def take(self, model: Prior, path: Path) -> None:
-        """Weights of the very same network and prediction."""
+        """Weights of the very same network and prediction; a colour ResUNet may start from a gray one."""
         given, recipe = weights.load(path), self.recipe
-        if (given.network.config, given.prediction) != (recipe.network, recipe.prediction):
+        config, tensors = given.network.config, given.network.state_dict()
+        if isinstance(config, ResUNetConfig) and config.image_channels == 1:
+            config, tensors = coloured(config, tensors, getattr(recipe.network, "image_channels", 1))
+        if (config, given.prediction) != (recipe.network, recipe.prediction):
             raise RecipeError(f"recipe {recipe.name}: init {recipe.init!r} holds another network or prediction")
-        model.network.load_state_dict(given.network.state_dict())
+        model.network.load_state_dict(tensors)
 
     def open(self, root: Path) -> None:
         """Training images, and the centre crops of the validation images."""
-        recipe, resize = self.recipe, self.recipe.augment.resize
-        self.images = images.load(recipe.data.train, recipe.size, root, resize=resize)
-        self.crops = images.centres(images.load(recipe.data.val, recipe.size, root, resize=resize), recipe.size)
+        recipe, resize, mode = self.recipe, self.recipe.augment.resize, self.recipe.mode
+        self.images = images.load(recipe.data.train, recipe.size, root, resize=resize, mode=mode)
+        held_out = images.load(recipe.data.val, recipe.size, root, resize=resize, mode=mode)
+        self.crops = images.centres(held_out, recipe.size)
 
     def make(self, step: int) -> tuple[np.ndarray]:
-        """Random crops (n, 1, size, size) in [-1, 1]."""
+        """Random crops (n, C, size, size) in [-1, 1]."""
         recipe = self.recipe
         return (images.batch(self.images, recipe.augment, recipe.size, recipe.batch, (recipe.seed, step)),)
 

@@ -76,13 +76,13 @@ class Augment(Part):
 
 
 class Optimiser(Part):
-    """Adam or AdamW, gradient clipping, warm-up, and how the rate ends.
+    """Adam, AdamW or Muon (see ``bench.train.muon``), gradient clipping, warm-up, and how the rate ends.
 
     ``wsd``: constant, and in the last ``decay`` steps down to zero as 1 - √ (Hägele et al. 2024). ``cosine``: from
     the start to the end. ``warm_restarts``: a cosine that starts anew every ``period`` steps.
     """
 
-    name: Literal["adam", "adamw"] = "adam"
+    name: Literal["adam", "adamw", "muon"] = "adam"
     lr: float = Field(default=3e-4, gt=0)
     betas: tuple[float, float] = (0.9, 0.999)
     weight_decay: float = Field(default=0.0, ge=0)

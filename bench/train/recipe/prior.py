@@ -46,3 +46,8 @@ class Recipe(BaseRecipe):
     def _fits(self) -> Recipe:
         fit(self.size, self.network.stride)
         return self
+
+    @property
+    def mode(self) -> Literal["gray", "rgb"]:
+        """What the images are loaded as: what the network takes."""
+        return "rgb" if getattr(self.network, "image_channels", 1) == 3 else "gray"
