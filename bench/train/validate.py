@@ -39,7 +39,7 @@ def denoise(prior: Prior, noisy: np.ndarray, sigma: float, batch: int = 32) -> n
 
 
 def ssim(estimate: np.ndarray, truth: np.ndarray) -> float:
-    """Mean over crops (n, C, H, W) in [-1, 1] and colours of the metric ``ssim``: in [0, 1] units, the estimate clipped.
+    """Mean over crops (n, C, H, W) in [-1, 1] and colours of the metric ``ssim``, in [0, 1] units and clipped.
 
     Below 11 pixels, where the metric is undefined, the window shrinks with the crop.
     """
