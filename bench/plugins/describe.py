@@ -73,17 +73,61 @@ def describe(kind: Kind, name: str, path: Path, module: str | None) -> Plugin | 
     except (OSError, SyntaxError, ValueError) as error:
         raise PluginError(f"{kind} {name!r}: {path} cannot be read as Python: {error}") from error
     contract = KINDS[kind][1]
-    classes = [n for n in tree.body if isinstance(n, ast.ClassDef) and not n.name.startswith("_")]
-    ours = [c for c in classes if any(ast.unparse(b).split(".")[-1] == contract for b in c.bases)]
+    every = {n.name: n for n in tree.body if isinstance(n, ast.ClassDef)}
+    classes = [c for c in every.values() if not c.name.startswith("_")]
+    ours = [c for c in classes if contract in _bases(c)]
     if not ours:
+        _refuse_grandchildren(path, contract, every)
         return None
     if len(ours) > 1:
         raise PluginError(
             f"{path} has {len(ours)} public {contract} classes ({', '.join(c.name for c in ours)}): keep one"
         )
-    parameters, flags = _fields(ours[0], text.splitlines())
+    _require_readable(path, ours[0], every)
+    try:
+        parameters, flags = _fields(ours[0], text.splitlines())
+    except _NotLiteralError as error:
+        raise PluginError(f"{path}:{error}") from error
     summary = (ast.get_docstring(ours[0]) or "").split("\n\n")[0].replace("\n", " ")
     return Plugin(kind, name, path, module, ours[0].name, summary, parameters, flags)
+
+
+def _bases(node: ast.ClassDef) -> list[str]:
+    return [ast.unparse(b).split(".")[-1] for b in node.bases]
+
+
+def _refuse_grandchildren(path: Path, contract: str, classes: dict[str, ast.ClassDef]) -> None:
+    """Raise PluginError for a class whose parent, and not itself, subclasses the contract."""
+    for node in classes.values():
+        for base in _bases(node):
+            if base in classes and contract in _bases(classes[base]):
+                raise PluginError(
+                    f"{path}:{node.lineno}: {node.name} inherits from {base}. A plug-in subclasses {contract} itself "
+                    "and states all its parameters, to be read without importing; share functions instead"
+                )
+
+
+def _require_readable(path: Path, node: ast.ClassDef, classes: dict[str, ast.ClassDef]) -> None:
+    """Raise PluginError unless the class is a frozen dataclass whose fields all stand in it."""
+    decorators = [ast.unparse(d).removeprefix("dataclasses.") for d in node.decorator_list]
+    if not any(d.startswith("dataclass(") and "frozen=True" in d for d in decorators):
+        given = f"@{decorators[0]}" if decorators else "nothing"
+        raise PluginError(
+            f"{path}:{node.lineno}: {node.name} must be decorated with @dataclass(frozen=True), and is with {given}"
+        )
+    for base in _bases(node):
+        inherited = _field_names(classes[base]) if base in classes else []
+        if inherited:
+            raise PluginError(
+                f"{path}:{node.lineno}: {node.name} inherits the parameters {', '.join(inherited)} from {base}. A "
+                "plug-in states all its parameters itself, so that they can be read without importing"
+            )
+
+
+def _field_names(node: ast.ClassDef) -> list[str]:
+    """Names of the annotated fields of a class, class variables aside."""
+    items = [i for i in node.body if isinstance(i, ast.AnnAssign) and isinstance(i.target, ast.Name)]
+    return [ast.unparse(i.target) for i in items if not ast.unparse(i.annotation).startswith("ClassVar")]
 
 
 def _fields(node: ast.ClassDef, lines: list[str]) -> tuple[dict[str, Parameter], dict[str, Any]]:
@@ -113,17 +157,22 @@ def _parameter(name: str, annotation: str, value: ast.expr | None, doc: str) -> 
     return Parameter(name, annotation, default=_literal(value), doc=doc)
 
 
+class _NotLiteralError(ValueError):
+    """The text starts with the line."""
+
+
 def _literal(node: ast.expr | None) -> Any:
     if node is None:
         return None
     try:
         return ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError, SyntaxError):  # TypeError: {[1]: 2}
         pass
     if ast.unparse(node) in ("float('inf')", "math.inf", "inf"):
         return float("inf")
-    raise PluginError(
-        f"line {node.lineno}: {ast.unparse(node)!r} must be a literal, so that it can be read without importing"
+    raise _NotLiteralError(
+        f"{node.lineno}: {ast.unparse(node)!r} must be a literal (number, text, None, tuple, list, dict of such), "
+        "so that it can be read without importing"
     )
 
 

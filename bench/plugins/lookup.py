@@ -26,7 +26,18 @@ from bench.plugins.outside import follow, stamp
 
 def plugin_names(kind: Kind) -> list[str]:
     """Names of the built-in plug-ins of a kind, and of those that entry points add."""
-    return sorted({p.name for p in built_in(kind)} | {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}")})
+    added = {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}") if _offers(e.value, kind, e.name)}
+    return sorted({p.name for p in built_in(kind)} | added)
+
+
+@cache
+def _offers(value: str, kind: Kind, name: str) -> bool:
+    """Whether the module of an entry point has a class of the kind: operators and noise models share a group."""
+    try:
+        _from_module(kind, name, value)
+    except PluginError:  # whoever asks for it by name is told why
+        return False
+    return True
 
 
 @cache
