@@ -13,6 +13,7 @@ from torch import Tensor
 from bench.contracts import NoiseLevel
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import Measurement, blur_circular
+from bench.methods.classical.differences import Edges, differences
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem
 
@@ -69,3 +70,9 @@ def psnr(x: Tensor, truth: Tensor, border: int = 0) -> float:
     """PSNR over a batch, of estimates clipped to [0, 1], without ``border`` pixels on each side."""
     error = (x.clamp(0, 1) - truth)[..., border : x.shape[-2] - border, border : x.shape[-1] - border]
     return float(-10 * error.square().mean().log10())
+
+
+def total_variation(x: Tensor, edges: Edges = "periodic") -> Tensor:
+    """Isotropic TV of images (B, C, H, W), summed over channels: (B,). Each channel has its own gradient length."""
+    v, h = differences(x, edges)
+    return torch.hypot(v, h).sum((1, 2, 3))

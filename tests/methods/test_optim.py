@@ -10,7 +10,6 @@ from bench.methods.classical.differences import (
     difference_adjoint,
     differences,
     laplacian_spectrum,
-    total_variation,
 )
 from bench.methods.classical.optim import (
     GradientSplit,
@@ -23,7 +22,7 @@ from bench.methods.classical.optim import (
     soft_threshold,
     tv_weight,
 )
-from tests.problems import camera, problem, shake
+from tests.problems import camera, problem, shake, total_variation
 
 EDGES: tuple[Edges, ...] = ("periodic", "neumann")
 

@@ -8,12 +8,11 @@ from torch import Tensor
 
 from bench import SettingError
 from bench.imaging.blur import Blur
-from bench.methods.classical.differences import total_variation
 from bench.methods.classical.optim import tv_weight
 from bench.methods.classical.padding import Padding, crop, pad, sides_for
 from bench.methods.problem import Problem
 from bench.plugins.lookup import find_plugin, load_plugin
-from tests.problems import camera, problem, psnr, shake
+from tests.problems import camera, problem, psnr, shake, total_variation
 
 TV: Any = load_plugin(find_plugin("solver", "tv"))
 TVFista: Any = load_plugin(find_plugin("solver", "tv_fista"))

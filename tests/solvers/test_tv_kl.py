@@ -7,11 +7,10 @@ import torch
 from torch import Tensor
 
 from bench import SettingError
-from bench.methods.classical.differences import total_variation
 from bench.methods.classical.optim import noise_variance, tv_weight
 from bench.methods.problem import Problem
 from bench.plugins.lookup import find_plugin, load_plugin
-from tests.problems import camera, problem, psnr
+from tests.problems import camera, problem, psnr, total_variation
 
 TV: Any = load_plugin(find_plugin("solver", "tv"))
 TVKL: Any = load_plugin(find_plugin("solver", "tv_kl"))

@@ -50,9 +50,3 @@ def laplacian_spectrum(shape: tuple[int, int], like: Tensor) -> Tensor:
     fh = torch.fft.rfftfreq(W, dtype=torch.float64)
     spectrum = 4 * torch.sin(torch.pi * fv[:, None]) ** 2 + 4 * torch.sin(torch.pi * fh) ** 2
     return spectrum.to(like)
-
-
-def total_variation(x: Tensor, edges: Edges = "periodic") -> Tensor:
-    """Isotropic TV of images (B, C, H, W), summed over channels: (B,). Each channel has its own gradient length."""
-    v, h = differences(x, edges)
-    return torch.hypot(v, h).sum((1, 2, 3))

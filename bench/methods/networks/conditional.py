@@ -13,7 +13,7 @@ from bench.methods.networks.fold import fold, refuse_sides, unfold
 from bench.methods.networks.prior import Prediction, Prior
 from bench.methods.networks.restorer import Restorer, RestorerConfig
 from bench.methods.networks.restorer import build as build_restorer
-from bench.methods.networks.unet import check_levels
+from bench.methods.networks.unet import check_levels, unet2d
 
 
 class ConditionalConfig(BaseModel):
@@ -77,21 +77,11 @@ class ConditionalUNet(nn.Module):
     """UNet2DModel on x_t and what it is given, folded: (B, C, H, W), (B,), (B, k C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, config: ConditionalConfig) -> None:
-        from diffusers.models.unets.unet_2d import UNet2DModel
-
         super().__init__()
         self.config = config
         folded = config.image_channels * config.space_to_depth**2
-        self.unet = UNet2DModel(
-            in_channels=(2 + config.informed + (config.predictor is not None)) * folded,
-            out_channels=folded,
-            layers_per_block=config.layers,
-            block_out_channels=config.channels,
-            attention_head_dim=config.head_dim,
-            norm_num_groups=config.groups,
-            dropout=config.dropout,
-            **blocks(config),
-        )
+        inputs = (2 + config.informed + (config.predictor is not None)) * folded
+        self.unet = unet2d(config, inputs, folded, biggan=config.biggan)
         self.predictor = None if config.predictor is None else build_restorer(config.predictor)
         self.to(memory_format=torch.channels_last)
 
@@ -100,27 +90,6 @@ class ConditionalUNet(nn.Module):
         refuse_sides(x, self.config.stride, self.config.least)
         folded = fold(torch.cat([x, given], 1), self.config.space_to_depth)
         return unfold(self.unet(folded, t).sample, self.config.space_to_depth)
-
-
-def blocks(config: ConditionalConfig) -> dict[str, Any]:
-    """Arguments of UNet2DModel for the blocks of each level.
-
-    DownBlock2D and UpBlock2D ignore ``downsample_type`` and ``upsample_type`` in silence, so that BigGAN's residual
-    resampling needs ResnetDownsampleBlock2D and ResnetUpsampleBlock2D where there is no attention.
-    """
-    plain = ("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D") if config.biggan else ("DownBlock2D", "UpBlock2D")
-    named = {
-        "down_block_types": tuple("AttnDownBlock2D" if a else plain[0] for a in config.attention),
-        "up_block_types": tuple("AttnUpBlock2D" if a else plain[1] for a in reversed(config.attention)),
-    }
-    if not config.biggan:
-        return named
-    return {
-        **named,
-        "downsample_type": "resnet",
-        "upsample_type": "resnet",
-        "resnet_time_scale_shift": "scale_shift",
-    }
 
 
 class Conditional(nn.Module):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,6 +11,9 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from bench.errors import SettingError
+
+if TYPE_CHECKING:
+    from diffusers.models.unets.unet_2d import UNet2DModel
 
 
 class UNetConfig(BaseModel):
@@ -56,6 +59,65 @@ def check_levels(channels: Sequence[int], attention: Sequence[bool], groups: int
         raise ValueError(f"every entry of channels must be a multiple of groups = {groups}")
 
 
+class Levels(Protocol):
+    """What the levels of a U-Net are made of, as its config says."""
+
+    @property
+    def channels(self) -> tuple[int, ...]:
+        """Width of each level."""
+        ...
+
+    @property
+    def layers(self) -> int:
+        """Residual blocks per level."""
+        ...
+
+    @property
+    def attention(self) -> tuple[bool, ...]:
+        """Which levels have self-attention."""
+        ...
+
+    @property
+    def head_dim(self) -> int | None:
+        """Channels per attention head; None for a single head."""
+        ...
+
+    @property
+    def dropout(self) -> float:
+        """Probability in [0, 1)."""
+        ...
+
+    @property
+    def groups(self) -> int:
+        """Of group normalisation."""
+        ...
+
+
+def unet2d(config: Levels, inputs: int, outputs: int, *, biggan: bool = False) -> UNet2DModel:
+    """The UNet2DModel of diffusers with so many channels in and out, every level but the last halving the sides.
+
+    DownBlock2D and UpBlock2D ignore ``downsample_type`` and ``upsample_type`` in silence, so that BigGAN's residual
+    resampling needs ResnetDownsampleBlock2D and ResnetUpsampleBlock2D where there is no attention.
+    """
+    from diffusers.models.unets.unet_2d import UNet2DModel
+
+    down, up = ("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D") if biggan else ("DownBlock2D", "UpBlock2D")
+    residual = {"downsample_type": "resnet", "upsample_type": "resnet", "resnet_time_scale_shift": "scale_shift"}
+    extra: dict[str, Any] = residual if biggan else {}
+    return UNet2DModel(
+        in_channels=inputs,
+        out_channels=outputs,
+        down_block_types=tuple("AttnDownBlock2D" if a else down for a in config.attention),
+        up_block_types=tuple("AttnUpBlock2D" if a else up for a in reversed(config.attention)),
+        layers_per_block=config.layers,
+        block_out_channels=config.channels,
+        attention_head_dim=config.head_dim,
+        norm_num_groups=config.groups,
+        dropout=config.dropout,
+        **extra,
+    )
+
+
 class UNet(nn.Module):
     """UNet2DModel between a space-to-depth fold and its inverse: (B, C, H, W), (B,) -> (B, C, H, W).
 
@@ -65,25 +127,10 @@ class UNet(nn.Module):
     """
 
     def __init__(self, config: UNetConfig) -> None:
-        from diffusers.models.unets.unet_2d import UNet2DModel
-
         super().__init__()
         self.config = config
         folded = config.image_channels * config.space_to_depth**2
-        blocks: dict[str, Any] = {
-            "down_block_types": tuple("AttnDownBlock2D" if a else "DownBlock2D" for a in config.attention),
-            "up_block_types": tuple("AttnUpBlock2D" if a else "UpBlock2D" for a in reversed(config.attention)),
-        }
-        self.unet = UNet2DModel(
-            in_channels=folded,
-            out_channels=folded,
-            layers_per_block=config.layers,
-            block_out_channels=config.channels,
-            attention_head_dim=config.head_dim,
-            norm_num_groups=config.groups,
-            dropout=config.dropout,
-            **blocks,
-        )
+        self.unet = unet2d(config, folded, folded)
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
