@@ -59,8 +59,8 @@ class Design:
             lengths["kernels"] = len(kernels)
         if len(set(lengths.values())) > 1:
             raise ValueError(f"settings, groups and kernels name the same cells, but their lengths are {lengths}")
-        g = _numbered(groups)
-        return cls(_numbered(settings), g, None if kernels is None else _shared(kernels, g))
+        g = numbered(groups)
+        return cls(numbered(settings), g, None if kernels is None else _shared(kernels, g))
 
     @property
     def n_groups(self) -> int:
@@ -147,7 +147,7 @@ def influences(values: Array, design: Design) -> Influence:
     own = np.where(present, (values - theta[:, design.settings]) * per_cell, 0)
     K, drawn = design.n_kernels or 0, design.kernels >= 0
     kernel = _summed(own[:, drawn], design.kernels[drawn], K)
-    pairs = _numbered(design.groups[drawn] * K + design.kernels[drawn])
+    pairs = numbered(design.groups[drawn] * K + design.kernels[drawn])
     both = _summed(own[:, drawn], pairs, int(pairs.max(initial=-1)) + 1)
     return Influence(mean, group, groups, kernel, both)
 
@@ -162,7 +162,7 @@ def _summed(values: Array, index: Array, length: int) -> Array:
     return out
 
 
-def _numbered(names: Sequence[Any] | Array) -> Array:
+def numbered(names: Sequence[Any] | Array) -> Array:
     """0, 1, ... in the order of first appearance."""
     number: dict[Any, int] = {}
     return np.array([number.setdefault(n, len(number)) for n in np.asarray(names).tolist()], int)
@@ -180,5 +180,5 @@ def _shared(kernels: Sequence[Any] | Array, groups: Array) -> Array | None:
         return None
     out = np.full(len(names), -1)
     mask = np.array(drawn)
-    out[mask] = _numbered([n for n, d in zip(names, drawn, strict=True) if d])
+    out[mask] = numbered([n for n, d in zip(names, drawn, strict=True) if d])
     return out
