@@ -133,7 +133,7 @@ def test_another_noise_seed_cannot_be_compared(write_grid, run_grid, tmp_path: P
 def perturbed(path: Path) -> Path:
     """The shipped prior with every weight off by 1 % (one standard deviation)."""
     generator = torch.Generator().manual_seed(1)
-    with safe_open(find_weights("photos"), "pt") as file:
+    with safe_open(find_weights("photos_unet"), "pt") as file:
         about, tensors = file.metadata(), {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118  no mapping
     wrong = {k: (v * (1 + 0.01 * torch.randn(v.shape, generator=generator))).to(v.dtype) for k, v in tensors.items()}
     save_file(wrong, path, metadata=about)
@@ -141,7 +141,7 @@ def perturbed(path: Path) -> Path:
 
 
 def test_weights_off_by_one_percent_are_refused_and_would_show_in_the_numbers(run_grid, tmp_path: Path) -> None:
-    for folder, weights in (("first", "photos"), ("wrong", perturbed(tmp_path / "wrong.safetensors"))):
+    for folder, weights in (("first", "photos_unet"), ("wrong", perturbed(tmp_path / "wrong.safetensors"))):
         grid = tmp_path / f"{folder}.yaml"
         grid.write_text(PRIOR.format(weights=weights))
         run_grid(grid, folder)
