@@ -3,7 +3,7 @@
 BenchError
 ├── GridError      a grid file that cannot mean what it says (file, line)
 ├── SettingError   a setting of a plug-in: unknown name, wrong type, out of range
-├── PluginError    a solver, operator or dataset that cannot be found or loaded
+├── PluginError    a solver, operator or dataset that does not exist or cannot be loaded
 ├── DataError      images: missing, corrupt, too small
 ├── PsfError       a kernel: does not fit, does not sum to one, cannot be read
 ├── WeightsError   trained weights: missing, corrupt, not what their card says
@@ -39,7 +39,7 @@ class SettingError(BenchError):
 
 
 class PluginError(BenchError):
-    """A solver, operator or dataset could not be found or loaded."""
+    """A solver, operator or dataset does not exist or cannot be loaded."""
 
 
 class DataError(BenchError):

@@ -23,7 +23,7 @@ def _baseline() -> None:
 def update(
     run: Annotated[Path, typer.Argument(help="Results folder.")],
     baseline: Annotated[Path, typer.Option(help="Baseline file, such as reports/ci.parquet; made if it is missing.")],
-    reason: Annotated[str, typer.Option(help="Why the new numbers are right; it is kept in the file.")],
+    reason: Annotated[str, typer.Option(help="Why the new numbers are right; it is stored in the file.")],
     solver: Annotated[list[str] | None, typer.Option(help="Accept this solver. May be repeated.")] = None,
     new_only: Annotated[bool, typer.Option("--new-only", help="Accept solvers that have no baseline yet.")] = False,
     accept_all: Annotated[bool, typer.Option("--all", help="Accept everything.")] = False,

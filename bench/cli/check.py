@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Wanted(NamedTuple):
-    """What was compared, and where the verdict is to be told."""
+    """What was compared, and where the verdict goes."""
 
     run: Path
     baseline: Path

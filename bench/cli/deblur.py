@@ -37,8 +37,8 @@ def command(
     level = sigma / 255 if sigma is not None else _estimated(y)
     x = _solve(plugin, settings, y, kernel, level, seed)
     (pictures.write_npy if out.suffix.lower() == ".npy" else pictures.write_8_bit)(out, x)
-    said = "given" if sigma is not None else "estimated"
-    typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({said}), PSF {kernel.shape}")
+    source = "given" if sigma is not None else "estimated"
+    typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({source}), PSF {kernel.shape}")
 
 
 def settings_of(given: list[str]) -> dict[str, Any]:
@@ -46,13 +46,13 @@ def settings_of(given: list[str]) -> dict[str, Any]:
     from bench.errors import SettingError
     from bench.grid.yaml import parse_yaml
 
-    found = {}
+    settings = {}
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
             raise SettingError(f"--set wants name=value, got {item!r}")
-        found[name.strip()] = parse_yaml(value, "--set").data
-    return found
+        settings[name.strip()] = parse_yaml(value, "--set").data
+    return settings
 
 
 def _kernel(path: Path, rotate180: bool) -> np.ndarray:

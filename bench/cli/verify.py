@@ -39,43 +39,43 @@ def command(
     def say(text: str) -> None:
         typer.echo(f"{solver}: {text}", err=True)
 
-    found = examine(solver, settings_of(setting or []), kind=kind, samples=samples, quick=quick, say=say)
+    certificate = examine(solver, settings_of(setting or []), kind=kind, samples=samples, quick=quick, say=say)
     if as_json:
-        typer.echo(json.dumps(found.json(), indent=1, ensure_ascii=False))
+        typer.echo(json.dumps(certificate.json(), indent=1, ensure_ascii=False))
     else:
-        _print(found)
+        _print(certificate)
     if out is not None:
-        typer.echo(f"certificate  {found.write(out)}", err=as_json)
-    if found.verdict == "fail":
+        typer.echo(f"certificate  {certificate.write(out)}", err=as_json)
+    if certificate.verdict == "fail":
         raise typer.Exit(1)
 
 
-def _print(found: Certificate) -> None:
+def _print(certificate: Certificate) -> None:
     from rich.console import Console
 
     console = Console(highlight=False, markup=False, soft_wrap=True)
     console.width = max(console.width, 145)
-    forward, backward = found.calls
-    given = ", ".join(f"{k} = {v}" for k, v in found.settings.items())
-    console.print(f"{found.solver}  ({given})")
-    console.print(f"{forward} evaluations forward, {backward} backward; examined in {found.seconds:.0f} s\n")
-    console.print(_scores(found))
-    if found.patches is not None:
-        console.print(_patches(found))
-    if (truths := found.truths) is not None:
+    forward, backward = certificate.calls
+    given = ", ".join(f"{k} = {v}" for k, v in certificate.settings.items())
+    console.print(f"{certificate.solver}  ({given})")
+    console.print(f"{forward} evaluations forward, {backward} backward; examined in {certificate.seconds:.0f} s\n")
+    console.print(_scores(certificate))
+    if certificate.patches is not None:
+        console.print(_patches(certificate))
+    if (truths := certificate.truths) is not None:
         spread = f"root mean square of whitened block errors {truths.spread:.3f} (exact 1)"
         console.print(f"Calibration over {truths.truths} truths: p = {truths.p:.2g}, {spread}\n")
-    for check in found.checks:
+    for check in certificate.checks:
         console.print(f"{check.outcome:<5} {check.name:<9} {check.text}")
-    grade = "not judged" if found.grade is None else f"grade {found.grade}"
-    console.print(f"\n{grade.upper()}  {found.text}")
-    for fault in found.faults:
+    grade = "not judged" if certificate.grade is None else f"grade {certificate.grade}"
+    console.print(f"\n{grade.upper()}  {certificate.text}")
+    for fault in certificate.faults:
         console.print(f"      {fault}")
 
 
-def _scores(found: Certificate) -> Table:
-    titles = [s.oracle for s in found.scores]
-    return _table("Gaussian oracles", titles, [_column(s) for s in found.scores])
+def _scores(certificate: Certificate) -> Table:
+    titles = [s.oracle for s in certificate.scores]
+    return _table("Gaussian oracles", titles, [_column(s) for s in certificate.scores])
 
 
 #: How the moments of a score were had, for a reader.
@@ -103,8 +103,8 @@ def _column(s: Score) -> dict[str, str]:
     }
 
 
-def _patches(found: Certificate) -> Table:
-    s = found.patches
+def _patches(certificate: Certificate) -> Table:
+    s = certificate.patches
     assert s is not None
     column = {
         "moments": f"{s.patches} patches, {s.samples} samples each",

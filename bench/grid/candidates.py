@@ -82,7 +82,7 @@ def _within(budget: int, axes: dict[str, list[Any]], variant: Variant) -> tuple[
     if len(every) <= budget:
         return tuple(every)
     if len(axes) == 1:
-        kept = {round(i * (len(every) - 1) / max(budget - 1, 1)) for i in range(budget)}
+        chosen = {round(i * (len(every) - 1) / max(budget - 1, 1)) for i in range(budget)}
     else:
-        kept = set(generator("tune", variant.plugin.name, axes).permutation(len(every))[:budget].tolist())
-    return tuple(every[i] for i in sorted(kept))
+        chosen = set(generator("tune", variant.plugin.name, axes).permutation(len(every))[:budget].tolist())
+    return tuple(every[i] for i in sorted(chosen))

@@ -39,12 +39,13 @@ class Ref:
 
 @dataclass(frozen=True)
 class Degradation:
-    """Blur and noise, and what the solver is told wrongly about them.
+    """Blur and noise, and what the solver is given in their place.
 
     Attributes:
         setting: id in tables: blur, noise and mismatch joined by a dot.
-        psf_error: how the told PSF differs from the true one (see ``bench.imaging.psf.distort``); {} = not at all.
-        sigma_factor: told noise standard deviation over the true one.
+        psf_error: how the PSF that the solver is given differs from the true one, in the keywords of
+            ``bench.imaging.psf.distort``; {} = not at all.
+        sigma_factor: noise standard deviation that the solver is given, over the true one.
     """
 
     setting: str
@@ -112,7 +113,7 @@ class Cell:
         candidate: the tuned settings that it tries (val, oracle) or uses (test).
         tuning: how the candidate of a test cell was chosen.
         samples: how many posterior samples a stochastic solver draws.
-        keep: whether the estimate is kept for the report.
+        keep: whether the estimate is stored for the report.
         unverified: what of the code behind it cannot be followed, so that the key may miss a change; mostly empty.
     """
 

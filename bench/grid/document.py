@@ -61,7 +61,7 @@ def _number(value: object) -> float:
 
 
 class Distortion(Section):
-    """What is done to the PSF that a solver is told: the keywords of ``bench.imaging.psf.distort``."""
+    """What is done to the PSF that a solver is given: the keywords of ``bench.imaging.psf.distort``."""
 
     rotate: Annotated[float, BeforeValidator(_number)] = 0.0
     scale: Annotated[float, BeforeValidator(_number)] = 1.0

@@ -1,4 +1,4 @@
-"""How much a grid may ask for, told before anything of that size is made. More is a slip, or an attack."""
+"""How much a grid may ask for, checked before anything of that size is made. More is a slip, or an attack."""
 
 from __future__ import annotations
 
@@ -32,11 +32,11 @@ def is_count(value: Any, least: int, most: int) -> bool:
 
 
 def find_nan(data: Any, path: Path_ = ()) -> Path_ | None:
-    """Where in plain data a NaN stands: it equals nothing, so nothing that holds it can be told from another."""
+    """Where in plain data a NaN stands: it equals nothing, so nothing that holds it can be compared."""
     if isinstance(data, float) and math.isnan(data):
         return path
     items = data.items() if isinstance(data, dict) else enumerate(data) if isinstance(data, list) else ()
-    return next((found for k, v in items if (found := find_nan(v, (*path, k))) is not None), None)
+    return next((at for k, v in items if (at := find_nan(v, (*path, k))) is not None), None)
 
 
 def combinations(settings: Mapping[str, Any]) -> int:

@@ -57,7 +57,7 @@ class Setting:
 
     @cached_property
     def content(self) -> list[Any]:
-        """What the measurement depends on; ids, paths and what the solver is told are not in it.
+        """What the measurement depends on; ids, paths and what the solver is given in their place are not in it.
 
         Builds the operator, so that what its settings leave to be checked is checked before anything runs.
         """
@@ -85,7 +85,7 @@ def _joined(reasons: Iterable[str]) -> str:
 
 def settings_of(grid: Grid) -> list[Setting]:
     """Every degradation of a grid, in the order of the file."""
-    found = []
+    settings = []
     for blurring, noise, error, factor in product(grid.blurs, grid.noises, grid.psf_errors, grid.sigma_factors):
         blur = blurring.variant
         parts = [blur.id, noise.id]
@@ -102,8 +102,8 @@ def settings_of(grid: Grid) -> list[Setting]:
             psf_error=error,
             sigma_factor=factor,
         )
-        found.append(Setting(degradation, blurring.psfs, blur, noise, blurring.own))
-    return found
+        settings.append(Setting(degradation, blurring.psfs, blur, noise, blurring.own))
+    return settings
 
 
 class Planner:
@@ -135,7 +135,7 @@ class Planner:
 
     def groups(self, entry: SolverEntry) -> list[list[Setting]]:
         """The wanted settings, grouped by the axes of ``tune.per``: one choice of tuned values for each group."""
-        found: dict[tuple[str, ...], list[Setting]] = {}
+        groups: dict[tuple[str, ...], list[Setting]] = {}
         for s in self.settings:
             if self.wanted(s, entry):
                 d = s.degradation
@@ -145,8 +145,8 @@ class Planner:
                     "psf_error": error_id(d.psf_error),
                     "sigma_factor": f"{d.sigma_factor:g}",
                 }
-                found.setdefault(tuple(axes[a] for a in self.grid.tune.per), []).append(s)
-        return list(found.values())
+                groups.setdefault(tuple(axes[a] for a in self.grid.tune.per), []).append(s)
+        return list(groups.values())
 
     def cells(
         self,
@@ -162,9 +162,9 @@ class Planner:
         samples = int(parts.get("samples", 1))
         open_ends = unverified(solver.plugin, solver.settings)
         for setting in settings:
-            told = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
+            mismatch = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for shot, keep in self.shots(setting, "val" if phase == "val" else "test"):
-                cell_parts = {**parts, "mismatch": told, "measurement": shot.key[:16]}
+                cell_parts = {**parts, "mismatch": mismatch, "measurement": shot.key[:16]}
                 yield Cell(
                     key=digest(cell_parts),
                     shot=shot,
@@ -211,7 +211,7 @@ class Planner:
         return self.grid.samples if wanted is None else wanted
 
     def shots(self, setting: Setting, split: Literal["val", "test"]) -> list[tuple[Shot, bool]]:
-        """The exposures of a setting, and whether the estimates on each are kept as pictures."""
+        """The exposures of a setting, and whether the estimates on each are stored as pictures."""
         if (setting.id, split) not in self._shots:
             sources = self.grid.val if split == "val" else self.grid.test
             self._shots[setting.id, split] = [

@@ -51,7 +51,7 @@ class Execution(Section):
     timeout: float = Field(default=600, gt=0)  #: seconds per cell
     retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
     memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
-    images: int = Field(default=4, ge=0)  #: images per setting whose estimates are kept for the report
+    images: int = Field(default=4, ge=0)  #: images per setting whose estimates are stored for the report
 
 
 class TuneSection(Section):

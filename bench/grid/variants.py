@@ -1,4 +1,4 @@
-"""One entry of a grid -> its variants: lists are a product, ``zip:`` pairs lists, the rest is said once."""
+"""One entry of a grid -> its variants: lists are a product, ``zip:`` pairs lists, the rest is the same in all."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ def _short(value: Any) -> str:
 
 def variants(kind: Literal["operator", "noise"], entries: Sequence[Any]) -> list[tuple[Variant, int]]:
     """The variants of a list of grid entries, each with its number of PSFs. Raises SettingError, PluginError."""
-    found = []
+    pairs = []
     for entry in entries:
         name, settings = next(iter(entry.items())) if isinstance(entry, dict) and len(entry) == 1 else (entry, {})
         if not isinstance(name, str) or not isinstance(settings, dict | None):
@@ -107,9 +107,9 @@ def variants(kind: Literal["operator", "noise"], entries: Sequence[Any]) -> list
         psfs = given.pop("trajectories", 1)
         if not isinstance(psfs, int) or psfs < 1:
             raise SettingError(f"{name}: trajectories must be a whole number of at least 1, got {psfs!r}")
-        found += [(v, psfs) for v in expand(find_plugin(kind, name), given)]
-    if not found:
+        pairs += [(v, psfs) for v in expand(find_plugin(kind, name), given)]
+    if not pairs:
         raise SettingError(f"{kind}: at least one entry is needed")
-    if kind == "operator" and any(v.plugin.flags.get("recorded") for v, _ in found):
+    if kind == "operator" and any(v.plugin.flags.get("recorded") for v, _ in pairs):
         raise SettingError("the operator `recorded` synthesises nothing: take pairs from folders")
-    return found
+    return pairs

@@ -178,8 +178,8 @@ def _literal(node: ast.expr | None) -> Any:
 
 def _comment(lines: list[str], item: ast.AnnAssign) -> str:
     """The ``#:`` comment on the field's last line, or those on the lines right above it."""
-    _, found, doc = lines[(item.end_lineno or item.lineno) - 1].partition("#:")
-    if found:
+    _, mark, doc = lines[(item.end_lineno or item.lineno) - 1].partition("#:")
+    if mark:
         return doc.strip()
     above: list[str] = []
     for line in reversed(lines[: item.lineno - 1]):

@@ -35,7 +35,7 @@ def _offers(value: str, kind: Kind, name: str) -> bool:
     """Whether the module of an entry point has a class of the kind: operators and noise models share a group."""
     try:
         _from_module(kind, name, value)
-    except PluginError:  # whoever asks for it by name is told why
+    except PluginError:  # whoever asks for it by name is given the reason
         return False
     return True
 
@@ -47,8 +47,8 @@ def built_in(kind: Kind) -> tuple[Plugin, ...]:
     if place is None:
         return ()
     files = sorted([*place.glob("[!_]*.py"), *place.glob("[!_]*/__init__.py")])
-    found = (describe(kind, _stem(f), f, f"bench.{place.name}.{_stem(f)}") for f in files)
-    return tuple(p for p in found if p is not None)
+    plugins = (describe(kind, _stem(f), f, f"bench.{place.name}.{_stem(f)}") for f in files)
+    return tuple(p for p in plugins if p is not None)
 
 
 def _stem(file: Path) -> str:
@@ -88,7 +88,7 @@ def _from_module(kind: Kind, name: str, value: str) -> Plugin:
     module = value.split(":")[0]
     spec = importlib.util.find_spec(module)
     if spec is None or spec.origin is None:
-        raise PluginError(f"{kind} {name!r}: its entry point names the module {module!r}, which cannot be found")
+        raise PluginError(f"{kind} {name!r}: its entry point names {module!r}; there is no such module")
     return _must_describe(kind, name, Path(spec.origin), module)
 
 

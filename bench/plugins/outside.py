@@ -83,7 +83,7 @@ def ours(file: Path) -> bool:
 
 
 def folder_of(name: str, folder: Path) -> Path | None:
-    """``folder`` where the module is found in it and nowhere on ``sys.path``, else None."""
+    """``folder`` where the module lies in it and nowhere on ``sys.path``, else None."""
     top = name.split(".")[0]
     return folder if _on_path(top) is None and PathFinder.find_spec(top, [str(folder)]) is not None else None
 

@@ -1,4 +1,4 @@
-"""Trained weights by name, as files: found and hashed without importing torch."""
+"""Trained weights by name, as files: looked up and hashed without importing torch."""
 
 from __future__ import annotations
 
