@@ -98,7 +98,7 @@ def test_the_kernels_of_a_grid_can_be_asked_for_and_are_not_drawn_otherwise(tmp_
     """A network for one fixed kernel, or for one trajectory at varying T, is tested on that very one."""
     (tmp_path / "g.yaml").write_text(
         "name: g\nseed: 11\ndata: {test: {phantoms: {split: test, size: 64}}}\n"
-        "blur: [boracchi_foi: {length: 8, anxiety: 0.005, samples: 200}]\n"
+        "blur: [boracchi_foi: {length: 8, anxiety: 0.005, samples: 200, trajectories: 1}]\n"
         "noise: [poisson_gaussian: {lam: .inf}]\nsolvers: [blurred]\n"
     )
     planner = Planner(read_grid(tmp_path / "g.yaml"), ImageIndex(tmp_path / "index"))

@@ -59,7 +59,10 @@ def find(executor: str) -> Site | None:
 
 def _file(name: str) -> Path:
     """The site file that ``name`` means: a path ending in .py, or a shipped site. Raises SettingError."""
-    return path_or_shipped(name, "sites", ".py", SettingError)
+    try:
+        return path_or_shipped(name, "sites", ".py", SettingError)
+    except SettingError as error:
+        raise SettingError(f"--executor: {error}") from error
 
 
 def read(file: Path) -> Site:
