@@ -44,8 +44,7 @@ def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:
     from bench.errors import ResultError
     from bench.results.folder import ResultsFolder
 
-    folders = ResultsFolder.under(runs) or ([ResultsFolder(runs)] if runs.is_dir() else [])
-    read = [folder.read() for folder in folders]
+    read = [folder.read() for folder in ResultsFolder.under(runs) or [ResultsFolder(runs)]]
     matches = [(run, row) for run in read for row in run.rows if row["cell_key"].startswith(key)]
     if not matches:
         raise ResultError(f"no cell under {runs} has a key that starts with {key!r}")
