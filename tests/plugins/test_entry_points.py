@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+DOCS = Path(__file__).parents[2] / "docs" / "plugins.md"
+
 PACKAGE = Path(__file__).parent / "tiny_package"
 GRID = """
 data: {test: {ramps: {count: 1}}}
@@ -85,6 +87,6 @@ def test_a_grid_names_them_like_built_in_ones(environment: dict[str, str], tmp_p
 
 @pytest.mark.skipif(not DOCS.is_file(), reason="there are no docs beside the package")
 def test_what_docs_show_is_the_package_that_is_tested() -> None:
-    text = (Path(__file__).parents[2] / "docs" / "plugins.md").read_text(encoding="utf-8")
+    text = DOCS.read_text(encoding="utf-8")
     for file in (PACKAGE / "pyproject.toml", PACKAGE / "src/tiny_deblur/halved.py"):
         assert file.read_text(encoding="utf-8").strip() in text
