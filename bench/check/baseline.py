@@ -1,4 +1,4 @@
-"""Baselines: what a run reached, kept as a small parquet file with a readable .md beside it."""
+"""Baselines: what a run reached, stored as a small parquet file with a readable .md beside it."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Record:
         metrics: names.
         environment: machine and versions (see ``bench.running.environment``).
         commit: of the code that made them.
-        protocol: boundary, border and clip, as the grid said.
+        protocol: boundary, border and clip, of the grid.
         history: what was accepted and why: {"solvers", "reason", "commit"}, oldest first.
     """
 
@@ -82,32 +82,32 @@ def read(path: Path) -> Record:
         with parquet.ParquetFile(path, page_checksum_verification=True) as file:
             table = file.read()
         table.validate(full=True)
-        said = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
-        if said.get("format") != FORMAT:
+        metadata = {k.decode(): v.decode() for k, v in (table.schema.metadata or {}).items()}
+        if metadata.get("format") != FORMAT:
             raise ResultError(f"{path} is no baseline of this version ({FORMAT})")
-        about = json.loads(said["about"])
+        about = json.loads(metadata["about"])
         metrics, environment = tuple(map(str, about["metrics"])), {**about["environment"]}
         protocol, history = {**(about.get("protocol") or {})}, [dict(e) for e in about["history"]]
-        found = Record(table.to_pylist(), metrics, environment, str(about["commit"]), protocol, history)
+        record = Record(table.to_pylist(), metrics, environment, str(about["commit"]), protocol, history)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, pa.ArrowException) as error:
         raise ResultError(f"{path} cannot be read as a baseline: {error}") from error
     if unknown := [m for m in metrics if m not in METRICS]:
         raise ResultError(f"{path} holds metrics that this version does not know: {', '.join(unknown)}")
     if lacking := {*COLUMNS, *(f"m_{m}" for m in metrics)} - set(table.column_names):
         raise ResultError(f"{path} cannot be read as a baseline: it lacks the columns {', '.join(sorted(lacking))}")
-    return found
+    return record
 
 
 def same_protocol(before: Record, now: Record) -> None:
     """Raise ResultError unless both were scored alike."""
-    said = [
+    changed = [
         f"{n}: {before.protocol.get(n)} before, {now.protocol.get(n)} now"
         for n in PROTOCOL
         if n not in before.protocol or before.protocol[n] != now.protocol.get(n)
     ]
-    if said:
+    if changed:
         raise ResultError(
-            f"not comparable: scored under another protocol ({'; '.join(said)}). If that is meant, write a new "
+            f"not comparable: scored under another protocol ({'; '.join(changed)}). If that is meant, write a new "
             "baseline: bench baseline update RUN --all --reason …"
         )
 
@@ -149,27 +149,27 @@ def updated(old: Record | None, new: Record, solvers: Iterable[str], reason: str
             f"{len(failing)} cells failed, the first is {first['solver']} on {first['setting']}, {first['image']} "
             f"({first['status']}): a baseline holds no failures"
         )
-    kept = [r for r in (old.rows if old else []) if r["solver"] not in chosen]
-    if old and kept:
-        _check_mixed(old, new, [*kept, *taken])
+    staying = [r for r in (old.rows if old else []) if r["solver"] not in chosen]
+    if old and staying:
+        _check_mixed(old, new, [*staying, *taken])
     entry = {"solvers": sorted(chosen), "reason": reason, "commit": new.commit}
-    return replace(new, rows=[*kept, *taken], history=[*(old.history if old else []), entry])
+    return replace(new, rows=[*staying, *taken], history=[*(old.history if old else []), entry])
 
 
 def _check_mixed(old: Record, new: Record, rows: Sequence[Row]) -> None:
     """Raise ResultError unless rows of both may stand under one heading."""
     same_protocol(old, new)
     if set(old.metrics) != set(new.metrics):
-        said = f"metrics {', '.join(old.metrics)} before, {', '.join(new.metrics)} now"
+        reason = f"metrics {', '.join(old.metrics)} before, {', '.join(new.metrics)} now"
     elif any(r["dtype"] != "float64" for r in rows) and any(
         old.environment.get(n) != new.environment.get(n) for n in MACHINE
     ):
-        said = "float32 on another machine than the rows that stay: what is allowed depends on it"
+        reason = "float32 on another machine than the rows that stay: what is allowed depends on it"
     elif other := _measured_twice(rows):
-        said = f"two measurements of {other}"
+        reason = f"two measurements of {other}"
     else:
         return
-    raise ResultError(f"a baseline holds rows of one kind: {said}. Take the whole run instead: --all")
+    raise ResultError(f"a baseline holds rows of one kind: {reason}. Take the whole run instead: --all")
 
 
 def _measured_twice(rows: Iterable[Row]) -> str:
@@ -196,10 +196,10 @@ def markdown(record: Record) -> str:
 
 def groups(rows: Iterable[Row]) -> dict[tuple[str, str], list[Row]]:
     """Rows by solver and setting."""
-    found: dict[tuple[str, str], list[Row]] = {}
+    groups: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
-        found.setdefault((row["solver"], row["setting"]), []).append(row)
-    return found
+        groups.setdefault((row["solver"], row["setting"]), []).append(row)
+    return groups
 
 
 def _mean(values: Sequence[float | None], digits: int) -> str:

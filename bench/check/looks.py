@@ -1,4 +1,4 @@
-"""What a regression looks like: the kept pictures of the worst cell of each group that got worse."""
+"""What a regression looks like: the stored pictures of the worst cell of each group that got worse."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from bench.results.identity import MeasurementId
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.
 MOST = 12
-#: Half precision, in which pictures are kept, is exact to this in [1/2, 1]; smaller differences do not show.
+#: Half precision, in which pictures are stored, is exact to this in [1/2, 1]; smaller differences do not show.
 PRECISION = 2.0**-11
 
 #: Darker and brighter than before: blue and vermilion of Okabe and Ito, which the colour-blind tell apart.
@@ -45,7 +45,7 @@ class Look:
     Attributes:
         row: of the new run.
         numbers: (metric, before, now, loss) of this cell.
-        panels: empty where no pictures were kept.
+        panels: empty where no pictures were stored.
         notes: sentences: what is missing and why.
     """
 
@@ -92,23 +92,23 @@ def looks(verdict: Verdict, run: Path, old: Path | None = None) -> list[Look]:
     """
     new = Stored.of(run)
     before = Stored.of(old) if old else None
-    found: dict[tuple[str, str], Look] = {}
+    shown: dict[tuple[str, str], Look] = {}
     for c in verdict.regressed:
         pairs = [p for (s, t), group in verdict.pairs.items() if (s, t) == (c.solver, c.setting or t) for p in group]
         chosen, notes = _worst(c, pairs, new)
         group = c.solver, chosen[1]["setting"]
-        if group not in found and len(found) < MOST:
-            found[group] = _look(chosen, verdict, new, before, notes)
-    return list(found.values())
+        if group not in shown and len(shown) < MOST:
+            shown[group] = _look(chosen, verdict, new, before, notes)
+    return list(shown.values())
 
 
-def _worst(c: Comparison, pairs: Sequence[Pair], kept: Stored) -> tuple[Pair, list[str]]:
+def _worst(c: Comparison, pairs: Sequence[Pair], stored: Stored) -> tuple[Pair, list[str]]:
     """The pair that lost most among those with pictures, and a sentence if another one lost more."""
     loss = np.nan_to_num(losses(c.metric, pairs), nan=-math.inf)
     order = [pairs[i] for i in np.argsort(-loss, kind="stable")]
-    seen = [p for p in order if MeasurementId.of(p[1]) in kept.files]
+    seen = [p for p in order if MeasurementId.of(p[1]) in stored.files]
     if not seen:
-        return order[0], [f"{kept.folder} kept no picture of this group; run: {{images: 4}} in the grid keeps four."]
+        return order[0], [f"{stored.folder} has no picture of this group; run: {{images: 4}} in the grid stores 4."]
     if seen[0] is order[0]:
         return order[0], []
     row = order[0][1]
@@ -117,7 +117,7 @@ def _worst(c: Comparison, pairs: Sequence[Pair], kept: Stored) -> tuple[Pair, li
     where += f" on {lost.setting}" if lost.setting != seen_here.setting else ""
     key = f" bench show {row['cell_key'][:16]} has its numbers." if row.get("cell_key") else ""
     return seen[0], [
-        f"Among the cells with pictures this is the worst; {where} lost more, and no picture of it was kept.{key}"
+        f"Among the cells with pictures this is the worst; {where} lost more, and no picture of it was stored.{key}"
     ]
 
 
@@ -137,21 +137,21 @@ def _look(pair: Pair, verdict: Verdict, new: Stored, before: Stored | None, note
     return Look(row, numbers, list(panels(arrays["truth"], arrays["y"], arrays[name], then_seen)), [*notes, *why])
 
 
-def _before(pair: Pair, kept: Stored | None, shape: tuple[int, ...]) -> tuple[np.ndarray | None, list[str]]:
-    """The old picture, if it is proven to be of the same measurement; and what is to be said of it."""
+def _before(pair: Pair, stored: Stored | None, shape: tuple[int, ...]) -> tuple[np.ndarray | None, list[str]]:
+    """The old picture, if it is proven to be of the same measurement; and the sentences about it."""
     then, row = pair
-    if kept is None:
+    if stored is None:
         return None, []
-    old = kept.rows.get((row["solver"], MeasurementId.of(row)))
+    old = stored.rows.get((row["solver"], MeasurementId.of(row)))
     if old is None:
-        return None, [f"{kept.folder} has no such cell, so the old image is not shown."]
+        return None, [f"{stored.folder} has no such cell, so the old image is not shown."]
     if old["y_sha"] != row["y_sha"]:
-        return None, [f"{kept.folder} made this cell from another measurement, so its image is not shown."]
-    arrays = kept.arrays(MeasurementId.of(row), f"solver:{row['solver']}")
+        return None, [f"{stored.folder} made this cell from another measurement, so its image is not shown."]
+    arrays = stored.arrays(MeasurementId.of(row), f"solver:{row['solver']}")
     image = arrays[f"solver:{row['solver']}"] if arrays else None
     if image is None or image.shape != shape:
-        return None, [f"{kept.folder} holds no picture of this cell, so the old image is not shown."]
-    return image, list(_other_than_baseline(then, old, kept.folder))
+        return None, [f"{stored.folder} holds no picture of this cell, so the old image is not shown."]
+    return image, list(_other_than_baseline(then, old, stored.folder))
 
 
 def _other_than_baseline(then: Row, old: Row, folder: Path) -> Iterator[str]:

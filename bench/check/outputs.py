@@ -28,9 +28,9 @@ _NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]"
 
 
 def as_json(verdict: Verdict) -> str:
-    """Everything that was found, as JSON; what is not a number is null."""
+    """The whole verdict as JSON; what is not a number is null."""
     cells = ("failing", "fixed", "missing", "new")
-    found: dict[str, Any] = {
+    report: dict[str, Any] = {
         "passed": verdict.passed,
         "comparable": True,
         "exit": verdict.exit_code,
@@ -43,14 +43,14 @@ def as_json(verdict: Verdict) -> str:
     }
     for name in cells:
         rows = getattr(verdict, name)
-        found[name] = [{k: r[k] for k in ("solver", *BASELINE_ID, "status")} for r in rows]
-    return json.dumps(found, indent=1, ensure_ascii=False)
+        report[name] = [{k: r[k] for k in ("solver", *BASELINE_ID, "status")} for r in rows]
+    return json.dumps(report, indent=1, ensure_ascii=False)
 
 
 def refused_json(reason: str) -> str:
     """Why there is no verdict, with the keys that tell it from one."""
-    said = {"passed": False, "comparable": False, "exit": REFUSED, "headline": REFUSED_HEADLINE, "reason": reason}
-    return json.dumps(said, indent=1, ensure_ascii=False)
+    report = {"passed": False, "comparable": False, "exit": REFUSED, "headline": REFUSED_HEADLINE, "reason": reason}
+    return json.dumps(report, indent=1, ensure_ascii=False)
 
 
 def write_junit(path: Path, verdict: Verdict) -> None:
@@ -102,12 +102,12 @@ def _case(suite: ElementTree.Element, solver: str, name: str) -> ElementTree.Ele
 
 
 def _add(case: ElementTree.Element, what: str, kind: str, message: str) -> None:
-    """A failure or error; what closes no gate (an empty ``kind``) is said as output of a test that passes."""
-    said = _NOT_XML.sub("?", message)
+    """A failure or error; what closes no gate (an empty ``kind``) is written as output of a test that passes."""
+    safe = _NOT_XML.sub("?", message)
     if kind:
-        ElementTree.SubElement(case, what, type=kind, message=said)
+        ElementTree.SubElement(case, what, type=kind, message=safe)
     else:
-        ElementTree.SubElement(case, "system-out").text = said
+        ElementTree.SubElement(case, "system-out").text = safe
 
 
 def _write_suite(path: Path, suite: ElementTree.Element) -> None:
@@ -123,9 +123,9 @@ def _escaped(message: str) -> str:
 
 
 def _plain(c: Comparison) -> dict[str, Any]:
-    found = {**asdict(c), "worst": {"image": c.worst[0], "loss": c.worst[1]}}
-    found |= {"regressed": c.regressed, "improved": c.improved}
-    return _finite(found)
+    comparison = {**asdict(c), "worst": {"image": c.worst[0], "loss": c.worst[1]}}
+    comparison |= {"regressed": c.regressed, "improved": c.improved}
+    return _finite(comparison)
 
 
 def _finite(value: Any) -> Any:

@@ -61,10 +61,10 @@ def write_refused(path: Path, reason: str, about: About) -> None:
 def _accepted(record: Record, solvers: Iterable[str]) -> dict[tuple[str, str], list[str]]:
     """(commit, reason) under which the numbers of solvers entered the baseline -> these solvers."""
     latest = {s: (e["commit"] or "", e["reason"]) for e in record.history for s in e["solvers"]}
-    found: dict[tuple[str, str], list[str]] = {}
+    solvers_of: dict[tuple[str, str], list[str]] = {}
     for solver in solvers:
-        found.setdefault(latest.get(solver, (record.commit, "")), []).append(solver)
-    return found
+        solvers_of.setdefault(latest.get(solver, (record.commit, "")), []).append(solver)
+    return solvers_of
 
 
 def _render(about: About, **values: Any) -> str:

@@ -101,16 +101,16 @@ def compare(
         same_machine: whether both ran on the same kind of processor with the same libraries.
         overrides: metric -> tolerance instead of the table's.
     """
-    found = []
+    comparisons = []
     for metric in metrics:
         for (solver, setting), rows in pairs.items():
-            found += _compared(solver, setting, metric, rows, same_machine, overrides or {})
+            comparisons += _compared(solver, setting, metric, rows, same_machine, overrides or {})
         for solver in dict.fromkeys(s for s, _ in pairs):
             pooled = [p for (s, _), rows in pairs.items() if s == solver for p in rows]
             if len({s for n, s in pairs if n == solver}) > 1:
-                found += _compared(solver, None, metric, pooled, same_machine, overrides or {})
-    adjusted = holm([math.nan if c.p is None else c.p for c in found])
-    return [c if c.p is None else replace(c, p=float(a)) for c, a in zip(found, adjusted, strict=True)]
+                comparisons += _compared(solver, None, metric, pooled, same_machine, overrides or {})
+    adjusted = holm([math.nan if c.p is None else c.p for c in comparisons])
+    return [c if c.p is None else replace(c, p=float(a)) for c, a in zip(comparisons, adjusted, strict=True)]
 
 
 def tolerance(metric: str, row: Mapping[str, Any], same_machine: bool) -> tuple[float, bool]:
@@ -132,9 +132,9 @@ def losses(metric: str, rows: Sequence[Pair]) -> np.ndarray:
     """
     before, now = (np.array([_value(p[i], metric) for p in rows]) for i in (0, 1))
     known = np.isfinite(before) & np.isfinite(now)
-    found = np.where(~known & ~np.isnan(before) & (before != now), np.inf, np.nan)
-    found[known] = METRICS[metric].loss(now[known]) - METRICS[metric].loss(before[known])
-    return found
+    loss = np.where(~known & ~np.isnan(before) & (before != now), np.inf, np.nan)
+    loss[known] = METRICS[metric].loss(now[known]) - METRICS[metric].loss(before[known])
+    return loss
 
 
 def _compared(

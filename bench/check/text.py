@@ -51,14 +51,14 @@ def headline(verdict: Verdict) -> str:
     if verdict.passed:
         return f"PASSED  {verdict.cells} cells compared, nothing got worse"
     words = {"metric": "regression", "failure": "new failure", "missing": "missing cell", "cost": "dearer solver"}
-    said = [_count(n, words.get(r, f"{r} finding")) for r, n in verdict.reasons.items() if r in verdict.fatal]
-    return "FAILED  " + ", ".join(said)
+    findings = [_count(n, words.get(r, f"{r} finding")) for r, n in verdict.reasons.items() if r in verdict.fatal]
+    return "FAILED  " + ", ".join(findings)
 
 
-def table(found: Sequence[Comparison]) -> Iterator[str]:
+def table(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Regressed groups, one a line, in columns."""
     rows = [("solver", "setting", "metric", "baseline", "now", "Δ", "allowed", "worst image")]
-    for c in found:
+    for c in comparisons:
         digits = METRICS[c.metric].digits + 1
         worst = "not a number" if c.broken else f"{c.worst[0]} ({signed(c, c.worst[1])})"
         numbers = (f"{c.before:.{digits}f}", f"{c.now:.{digits}f}", signed(c), f"{c.tolerance:.3g}")
@@ -82,8 +82,8 @@ def signed(c: Comparison, loss: float | None = None) -> str:
     """The change in the metric's own direction: a loss of PSNR is negative."""
     m, value = METRICS[c.metric], c.loss if loss is None else loss
     value = -value if m.better == "higher" else value
-    said = f"{value:+.{m.digits + 1}f}"
-    return said if float(said) or not value else f"{value:+.1e}"
+    text = f"{value:+.{m.digits + 1}f}"
+    return text if float(text) or not value else f"{value:+.1e}"
 
 
 def _cells(mark: str, what: str, rows: Sequence[Row], with_status: bool = False) -> Iterator[str]:
@@ -98,8 +98,8 @@ def _cells(mark: str, what: str, rows: Sequence[Row], with_status: bool = False)
 def origin(record: Record) -> str:
     """Commit, torch and instruction set."""
     e = record.environment
-    said = [record.commit[:12] or "unknown commit", f"torch {e.get('torch', '?')}", e.get("simd", "?")]
-    return " · ".join(said)
+    parts = [record.commit[:12] or "unknown commit", f"torch {e.get('torch', '?')}", e.get("simd", "?")]
+    return " · ".join(parts)
 
 
 def _count(n: int, word: str) -> str:

@@ -14,7 +14,7 @@ from bench.errors import ResultError
 
 #: What a check may find.
 REASONS = ("metric", "failure", "missing", "cost", "time")
-#: What fails a check unless told otherwise: seconds depend on the machine, and cost is meant to change at times.
+#: What fails a check by default: seconds depend on the machine, and cost is meant to change at times.
 FATAL = ("metric", "failure", "missing")
 
 _COUNTS = ("n_A", "n_At", "nfe_forward", "nfe_backward")
@@ -24,7 +24,7 @@ SLOWER = 1.5
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check found.
+    """What a check reports.
 
     Attributes:
         pairs: (solver, setting) -> rows before and now, both ok.
@@ -57,15 +57,15 @@ class Verdict:
 
     @property
     def reasons(self) -> dict[str, int]:
-        """How much of each kind was found, whether it is fatal or not."""
-        found = {
+        """How many findings of each kind there are, fatal or not."""
+        counts = {
             "metric": len(self.regressed),
             "failure": len(self.failing),
             "missing": len(self.missing),
             "cost": len(self.dearer),
             "time": len(self.slower),
         }
-        return {k: v for k, v in found.items() if v}
+        return {k: v for k, v in counts.items() if v}
 
     @property
     def new_failing(self) -> list[Row]:
@@ -74,7 +74,7 @@ class Verdict:
 
     @property
     def passed(self) -> bool:
-        """Whether nothing fatal was found."""
+        """Whether no finding is fatal."""
         return not any(r in self.fatal for r in self.reasons)
 
     @property
@@ -158,13 +158,13 @@ def _severity(c: Comparison) -> float:
 
 def _dearer(groups: Mapping[tuple[str, str], Sequence[Pair]]) -> list[tuple[str, str, int, int]]:
     """(solver, what is counted, before, now) where a solver calls its operator or network more often."""
-    found: dict[tuple[str, str], tuple[int, int]] = {}
+    rises: dict[tuple[str, str], tuple[int, int]] = {}
     for (solver, _), rows in groups.items():
         for name in _COUNTS:
             before, now = (max(p[i].get(name) or 0 for p in rows) for i in (0, 1))
             if now > before:
-                found[solver, name] = max(found.get((solver, name), (0, 0)), (before, now), key=lambda v: v[1] - v[0])
-    return [(s, n, a, b) for (s, n), (a, b) in found.items()]
+                rises[solver, name] = max(rises.get((solver, name), (0, 0)), (before, now), key=lambda v: v[1] - v[0])
+    return [(s, n, a, b) for (s, n), (a, b) in rises.items()]
 
 
 def _slower(groups: Mapping[tuple[str, str], Sequence[Pair]]) -> list[tuple[str, float]]:

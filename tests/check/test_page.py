@@ -156,7 +156,7 @@ def test_where_the_worst_picture_was_not_kept_the_next_is_shown_and_the_page_say
     assert after[0].row["image"] != before[0].row["image"]
     assert f"{before[0].row['image']} lost more" in after[0].notes[0]
     index.unlink()
-    assert all(not look.panels and "kept no picture" in look.notes[0] for look in looks.looks(verdict, about.run))
+    assert all(not look.panels and "has no picture" in look.notes[0] for look in looks.looks(verdict, about.run))
 
 
 def test_a_damaged_picture_costs_the_picture_and_not_the_page(runs, tmp_path: Path) -> None:
