@@ -24,7 +24,7 @@ def assemble(
     boundary: Boundary = "valid",
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
-    told_psf: Sequence[np.ndarray] | None = None,
+    assumed_psf: Sequence[np.ndarray] | None = None,
     sigma_factor: float = 1.0,
     blind: bool = False,
     prior: Callable[[Cost], Denoiser] | None = None,
@@ -34,8 +34,8 @@ def assemble(
     Args:
         measurements: of equal image size and equal PSF size.
         rngs: one generator per measurement.
-        told_psf: the PSFs to tell the solver instead of the true ones (mismatch experiments).
-        sigma_factor: the noise standard deviation told to the solver, over the true one.
+        assumed_psf: the PSFs that the solver gets in place of the true ones (mismatch experiments).
+        sigma_factor: the noise standard deviation that the solver gets, over the true one.
         blind: hide PSF and noise level.
         prior: makes the denoiser that counts in a Cost, for solvers that need one.
     """
@@ -49,7 +49,7 @@ def assemble(
     cost = Cost()
     if blind:
         return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost, burst=burst)
-    psf = stacked([m.psf for m in measurements] if told_psf is None else told_psf)[:, None]
+    psf = stacked([m.psf for m in measurements] if assumed_psf is None else assumed_psf)[:, None]
     gain = stacked([m.level.gain * sigma_factor**2 for m in measurements])
     sigma = stacked([m.level.sigma * sigma_factor for m in measurements])
     H, W = y.shape[-2:]

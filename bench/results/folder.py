@@ -169,10 +169,10 @@ class Run:
             return []
         entries = self.folder._json(file)
         try:
-            found = [Picture(self._measurement(e), self.folder.images / Path(e["file"]).name) for e in entries]
+            pictures = [Picture(self._measurement(e), self.folder.images / Path(e["file"]).name) for e in entries]
         except (TypeError, LookupError, ValueError) as error:
             raise self.folder._damaged(file, f"it is no index of images ({error!r})") from error
-        return [p for p in found if p.file.is_file()]
+        return [p for p in pictures if p.file.is_file()]
 
     def _measurement(self, entry: Row) -> MeasurementId:
         """Of an entry. Those of earlier versions lack dataset and split: the rows say which measurement is meant."""

@@ -92,10 +92,10 @@ class Journal:
 
     def _held_by(self) -> str:
         try:
-            said = self._holder.read_text(encoding="utf-8", errors="replace").strip()[:200]
+            holder = self._holder.read_text(encoding="utf-8", errors="replace").strip()[:200]
         except OSError:
             return ""
-        return f" ({said})" if said.isprintable() and said else ""
+        return f" ({holder})" if holder.isprintable() and holder else ""
 
     def _end_torn_line(self) -> None:
         size = os.fstat(self._fd).st_size

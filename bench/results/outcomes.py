@@ -20,7 +20,7 @@ class Outcomes(Mapping[str, dict[str, Any]]):
     """Outcomes by cell key, read from the journal when they are asked for; of several of one cell the last.
 
     Attributes:
-        environments: of every env_id what its first worker said about its machine.
+        environments: of every env_id what its first worker reported about its machine.
 
     Raises ResultError when there is a journal that cannot be read.
     """

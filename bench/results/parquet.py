@@ -181,10 +181,10 @@ def _check_columns(path: Path, table: pa.Table) -> None:
     }
     for field in table.schema:
         kind = "double" if field.name.startswith(("m_", "in_")) else COLUMNS.get(field.name)
-        said = (field.metadata or {}).get(_NAME, field.name.encode())
-        if said != field.name.encode():
+        stored = (field.metadata or {}).get(_NAME, field.name.encode())
+        if stored != field.name.encode():
             raise ResultError(
-                f"{path} is damaged: a column is called {field.name!r} and {said.decode(errors='replace')!r}"
+                f"{path} is damaged: a column is called {field.name!r} and {stored.decode(errors='replace')!r}"
             )
         if kind is None:
             raise ResultError(f"{path}: there is no column {field.name!r} in results of schema {SCHEMA_VERSION}")

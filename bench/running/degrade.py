@@ -38,7 +38,7 @@ def write_dataset(grid: Grid, out: Path, split: Literal["test", "val"], form: st
         (out / folder).mkdir(parents=True, exist_ok=True)
     planner = Planner(grid, ImageIndex(), limit=limit)
     shots = [shot for setting in planner.settings for shot, _ in planner.shots(setting, split)]
-    distinct = list({s.key: s for s in shots}.values())  # mismatch changes what a solver is told, not the measurement
+    distinct = list({s.key: s for s in shots}.values())  # mismatch changes what a solver assumes, not the measurement
     rows = [_write(out, f"{i:06d}", shot, form) for i, shot in enumerate(distinct)]
     with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, fieldnames=list(rows[0]))

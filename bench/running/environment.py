@@ -90,13 +90,13 @@ def _cpu() -> str:
 
 @dataclass(frozen=True)
 class Shared:
-    """What every worker is told once.
+    """What every worker gets once.
 
     Attributes:
         device: a torch device.
         threads: of torch within a worker.
         memory: limit on a worker's data in bytes, or None.
-        pictures: folder for the estimates that are kept, or None.
+        pictures: folder for the estimates to store, or None.
     """
 
     device: str = "cpu"

@@ -1,4 +1,4 @@
-"""The estimates that are kept for the report: small files while a run lasts, one npz per shot for the readers."""
+"""The estimates stored for the report: small files while a run lasts, one npz per shot for the readers."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from bench.imaging.measure import Measurement
 from bench.results.folder import ResultsFolder
 from bench.results.identity import MeasurementId
 
-#: Samples of a stochastic solver that are kept to be looked at.
+#: Samples of a stochastic solver stored to be looked at.
 SHOWN = 4
 
 
@@ -52,7 +52,7 @@ def gather(folder: ResultsFolder, cells: Iterable[Cell]) -> None:
 
 
 def _is_sound(path: Path) -> bool:
-    """Whether a kept file is there and its checksums hold: a picture that was damaged is left out of the report."""
+    """Whether a stored file is there and its checksums hold: a picture that was damaged is left out of the report."""
     import zipfile
 
     try:

@@ -49,8 +49,8 @@ def _place(shot: Shot) -> list[object]:
     return [shot.image_sha, content, shot.split, shot.psf_index, shot.rep]
 
 
-def told_psf(measurement: Measurement, shot: Shot) -> np.ndarray:
-    """The PSF that the solver is told: the true one, unless the grid asks for an error."""
+def assumed_psf(measurement: Measurement, shot: Shot) -> np.ndarray:
+    """The PSF that the solver assumes: the true one, unless the grid asks for an error."""
     error = shot.degradation.psf_error
     return distort(measurement.psf, **error) if error else measurement.psf
 

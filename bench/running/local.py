@@ -42,7 +42,7 @@ class LocalEngine:
 
     Args:
         workers: how many.
-        shared: what each of them is told.
+        shared: threads, device and limits of each.
     """
 
     def __init__(self, workers: int, shared: Shared):
@@ -119,15 +119,15 @@ def failure(error: BaseException, timeout: float) -> dict[str, Any]:
 
 def batches(cells: Sequence[Cell], size: int) -> list[list[Cell]]:
     """Cells that one solver can do in one call: same solver, settings and degradation, at most ``size``."""
-    found: list[list[Cell]] = []
+    batches: list[list[Cell]] = []
     for cell in cells:
-        last = found[-1] if found else []
+        last = batches[-1] if batches else []
         alike = last and (last[0].solver, last[0].solver.settings) == (cell.solver, cell.solver.settings)
         if alike and last[0].shot.degradation == cell.shot.degradation and len(last) < size:
             last.append(cell)
         else:
-            found.append([cell])
-    return found
+            batches.append([cell])
+    return batches
 
 
 def usable_cores() -> int:

@@ -84,7 +84,7 @@ class Runner:
         grid: what to run.
         options: where and how.
         progress: hears about every cell.
-        engine: makes the engine (a context manager) from what its workers are told; the local one by default.
+        engine: makes the engine (a context manager) from what its workers share; the local one by default.
     """
 
     def __init__(
@@ -107,35 +107,35 @@ class Runner:
 
     def missing(self, cells: Iterable[Cell]) -> list[Cell]:
         """The cells that have no outcome yet (or only a failed one, with ``retry_failed``), each key once."""
-        found: dict[str, Cell] = {}
+        missing: dict[str, Cell] = {}
         for cell in cells:
             again = self.options.retry_failed and cell.key not in self._forgiven
             if cell.key not in self.outcomes or (again and self.outcomes[cell.key]["status"] != "ok"):
-                found.setdefault(cell.key, cell)
-        return list(found.values())
+                missing.setdefault(cell.key, cell)
+        return list(missing.values())
 
     def first_stage(self) -> list[Cell]:
         """Cells that do not depend on any choice: the searches."""
-        found: list[Cell] = []
+        cells: list[Cell] = []
         for entry in self.grid.solvers:
-            found += [c for g in groups_of(self.planner, entry) for _, cells in g.trials for c in cells]
+            cells += [c for g in groups_of(self.planner, entry) for _, tried in g.trials for c in tried]
             if entry.tuning and entry.tuning.oracle:
                 settings = [s for g in self.planner.groups(entry) for s in g]
                 for candidate in entry.tuning.candidates:
-                    found += self.planner.cells("oracle", entry, settings, candidate, "oracle")
-        return found
+                    cells += self.planner.cells("oracle", entry, settings, candidate, "oracle")
+        return cells
 
     def second_stage(self, choices: dict[tuple[str, str], Choice]) -> list[Cell]:
         """The test cells, with the chosen candidates."""
-        found: list[Cell] = []
+        cells: list[Cell] = []
         for entry in self.grid.solvers:
             if entry.tuning and entry.tuning.oracle:
                 continue
             for setting in (s for g in self.planner.groups(entry) for s in g):
                 choice = choices.get((entry.label, setting.id))
                 candidate = choice.chosen if choice else None
-                found += self.planner.cells("test", entry, [setting], candidate, "val" if candidate else None)
-        return found
+                cells += self.planner.cells("test", entry, [setting], candidate, "val" if candidate else None)
+        return cells
 
     # --- running --------------------------------------------------------------------------------------------
 
@@ -157,9 +157,9 @@ class Runner:
                 raise GridError("nothing to run: exclude and --only leave no cell")
             self._execute("solving", cells, log)
             self._index.save()
-            told = [*cells, *searches, *self._best_of_oracles()]
-            finished = Finished(Rows(told, self.outcomes), choices, self.computed, self.folder.path)
-            self._write(finished, told, started)
+            reported = [*cells, *searches, *self._best_of_oracles()]
+            finished = Finished(Rows(reported, self.outcomes), choices, self.computed, self.folder.path)
+            self._write(finished, reported, started)
         return finished
 
     def _choices(self) -> list[Choice]:
@@ -223,7 +223,7 @@ class Runner:
 
     @property
     def device(self) -> str:
-        """The torch device: a GPU where there is one, unless told otherwise."""
+        """The torch device: a GPU where there is one, unless the options name another."""
         wanted = self.options.device or self.grid.run.device
         if wanted != "auto":
             return wanted

@@ -46,7 +46,7 @@ def solve(cells: Sequence[Cell], device: str) -> list[Solved]:
     """Solve a batch: one solver, shots of one image size and PSF size, in order. Raises what the solver raises."""
     shots = [shot_of(c) for c in cells]
     # On a CPU a batch is slower than its images one by one, and FFTs would round differently with its size.
-    alike = device != "cpu" and len({(s.measurement.y.shape, s.told.shape) for s in shots}) == 1
+    alike = device != "cpu" and len({(s.measurement.y.shape, s.assumed_psf.shape) for s in shots}) == 1
     if len(cells) > 1 and not alike:
         return [done for cell in cells for done in solve([cell], device)]
     solver = instance(cells[0].solver)
@@ -92,7 +92,7 @@ def _problem(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot], devi
         boundary=cells[0].shot.boundary,
         dtype=getattr(torch, cells[0].protocol["dtype"]),
         device=device,
-        told_psf=[s.told for s in shots],
+        assumed_psf=[s.assumed_psf for s in shots],
         sigma_factor=cells[0].shot.degradation.sigma_factor,
         blind=solver.blind,
         prior=_prior(cells[0], device) if solver.needs_prior else None,
@@ -123,7 +123,7 @@ def _check(x: object, shape: tuple[int, ...]) -> None:
 @dataclass(frozen=True)
 class _Shot:
     measurement: Measurement
-    told: np.ndarray
+    assumed_psf: np.ndarray
     context: Context
     input_metrics: dict[str, float | None]
     columns: dict[str, Any]
@@ -144,7 +144,7 @@ def _shot(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> _Shot:
     }
     context = Context(measurement.y, measurement.psf, measurement.level, shot.boundary, border=border, clip=clip)
     scores = evaluate(names, measurement.truth, measurement.y, context)
-    return _Shot(measurement, exposure.told_psf(measurement, shot), context, scores, columns)
+    return _Shot(measurement, exposure.assumed_psf(measurement, shot), context, scores, columns)
 
 
 def shot_of(cell: Cell) -> _Shot:

@@ -64,11 +64,11 @@ def groups_of(planner: Planner, entry: SolverEntry) -> list[Group]:
     if entry.tuning is None or entry.tuning.oracle:
         return []
     candidates = entry.tuning.candidates
-    found = []
+    groups = []
     for settings in planner.groups(entry):
         judged = _without_mismatch(settings)
-        found.append(Group(entry, settings, [(c, list(planner.cells("val", entry, judged, c))) for c in candidates]))
-    return found
+        groups.append(Group(entry, settings, [(c, list(planner.cells("val", entry, judged, c))) for c in candidates]))
+    return groups
 
 
 def _without_mismatch(settings: list[Setting]) -> list[Setting]:

@@ -33,7 +33,7 @@ class ParslEngine:
     Args:
         site: what was started.
         kernel: its DataFlowKernel.
-        shared: what each worker is told.
+        shared: threads, device and limits of each worker.
     """
 
     def __init__(self, site: Site, kernel: Any, shared: Shared):

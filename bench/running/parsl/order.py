@@ -19,7 +19,7 @@ class Order:
     """Cells to solve, or solvers to build when there are none.
 
     Attributes:
-        shared: what the worker is told about threads, device and limits.
+        shared: threads, device and limits of the worker.
         folder: the run's working directory, from which relative paths start.
         code: digest of all that the numbers pass through, as the run sees it: a worker that sees other code refuses.
         timeout: of the whole batch in seconds.
@@ -48,8 +48,8 @@ class Order:
 def _cell(d: dict[str, Any]) -> Cell:
     degradation, dataset = d["shot"]["degradation"], d["shot"]["dataset"]
     blur, noise = Ref(**degradation["blur"]), Ref(**degradation["noise"])
-    told = Degradation(**{**degradation, "blur": blur, "noise": noise})
-    shot = Shot(**{**d["shot"], "degradation": told, "dataset": Ref(**dataset)})
+    restored = Degradation(**{**degradation, "blur": blur, "noise": noise})
+    shot = Shot(**{**d["shot"], "degradation": restored, "dataset": Ref(**dataset)})
     return Cell(**{**d, "shot": shot, "solver": Ref(**d["solver"]), "metrics": tuple(d["metrics"])})
 
 
@@ -59,13 +59,13 @@ def code_behind(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str,
     for cell in cells:
         degradation = cell.shot.degradation
         refs |= {cell.solver, cell.shot.dataset, degradation.blur, degradation.noise}
-    found = {"harness": harness_digest()}
+    digests = {"harness": harness_digest()}
     for ref in refs:
         plugin, name = ref.plugin, f"{ref.kind} {ref.path or ref.name}"
         code = code_of(plugin)
-        found[name] = code.digest
-        found[f"packages of {name}"] = digest(code.packages)
+        digests[name] = code.digest
+        digests[f"packages of {name}"] = digest(code.packages)
         for setting, value in ref.settings.items() if ref.kind != "dataset" else ():  # its pixels are checked
             if (content := keyed(plugin, {setting: value})[setting]) != value:
-                found[f"{setting} {value}"] = digest(content)
-    return found
+                digests[f"{setting} {value}"] = digest(content)
+    return digests

@@ -19,9 +19,9 @@ HELPER = "SyncManager"
 
 
 def _watch_helper() -> None:
-    while not (found := [p for p in multiprocessing.active_children() if p.name.startswith(HELPER)]):
+    while not (helpers := [p for p in multiprocessing.active_children() if p.name.startswith(HELPER)]):
         time.sleep(0.2)
-    wait([found[0].sentinel])
+    wait([helpers[0].sentinel])
     time.sleep(5)  # at a regular end it goes last
     for child in multiprocessing.active_children():
         child.kill()  # they would wait for ever for what they started

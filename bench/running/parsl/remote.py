@@ -1,7 +1,7 @@
 """On the workers' side: an order in, outcomes out, both as JSON text.
 
 A worker of the site does not solve itself. It keeps one process of ours (``bench.running.local.LocalEngine``), so
-that a crash, a hang and lack of memory are told apart there as they are on one machine, cost that process and not the
+that a crash, a hang and lack of memory are distinct there as they are on one machine, cost that process and not the
 worker, and models stay loaded from call to call.
 """
 
