@@ -117,7 +117,7 @@ class Noise:
     """A noise model. Subclass as a frozen dataclass whose fields are the settings."""
 
     def level(self, T: float) -> NoiseLevel:
-        """Gain and sigma in [0, 1] units at exposure T: what a solver is told."""
+        """Gain and sigma in [0, 1] units at exposure T: what a solver gets."""
         raise NotImplementedError
 
     def sample(self, clean: np.ndarray, T: float, rng: np.random.Generator) -> np.ndarray:

@@ -18,7 +18,7 @@ from bench.imaging.picture_files import (
     EXTENSIONS,
     as_mode,
     fingerprint,
-    found,
+    pictures_in,
     read,
     resize,
     shape_of,
@@ -209,7 +209,7 @@ class Folder(Dataset):
         try:
             if not self._root.is_dir():
                 raise DataError(f"folder: {self._root} is not a folder; one with pictures ({kinds}) is needed")
-            names = [p.relative_to(self._root).as_posix() for p in found(self._root)]
+            names = [p.relative_to(self._root).as_posix() for p in pictures_in(self._root)]
         except OSError as e:
             raise DataError(f"folder: {self._root} cannot be searched ({e.strerror})") from e
         if odd := [n for n in names if not n.isprintable()]:  # bytes that are no text, or control characters

@@ -87,7 +87,7 @@ class Levin2009(Dataset):
 
         ``level`` is what the pictures tell about the noise: sigma is the RMS of y minus the blurred truth, which
         holds the kernel's own error too; the gain of photon noise is not known and given as 0. A grid's noise model
-        decides what solvers are told. Raises DataError with ``use: sharp``.
+        decides what solvers assume. Raises DataError with ``use: sharp``.
         """
         if self.use == "sharp":
             raise DataError("levin2009: use: sharp has no recorded pictures; say use: recorded")
@@ -119,16 +119,16 @@ class Levin2009(Dataset):
 
     def _files(self) -> dict[str, Triple]:
         root = Path(self.path).expanduser()
-        found = _png_layout(root) or _mat_layout(root)
-        if not found:
-            raise DataError(f"levin2009: nothing of the set found in {root.absolute()}. {RECIPE}")
-        missing = sorted({str(p) for t in found.values() for p in t if not p.is_file()})
+        triples = _png_layout(root) or _mat_layout(root)
+        if not triples:
+            raise DataError(f"levin2009: nothing of the set in {root.absolute()}. {RECIPE}")
+        missing = sorted({str(p) for t in triples.values() for p in t if not p.is_file()})
         if missing:
             raise DataError(f"levin2009: missing: {', '.join(missing[:10])} ({len(missing)} in all). {RECIPE}")
         if self.use == "recorded":
-            return {f"im{i}_kernel{k}": t for (i, k), t in sorted(found.items())}
+            return {f"im{i}_kernel{k}": t for (i, k), t in sorted(triples.items())}
         # The first photograph of each scene stands for its sharp picture.
-        first = {i: t for (i, _), t in sorted(found.items(), reverse=True)}
+        first = {i: t for (i, _), t in sorted(triples.items(), reverse=True)}
         return {f"im{i}": first[i] for i in sorted(first)}
 
 
@@ -170,21 +170,21 @@ def centred(f: np.ndarray, shift: tuple[int, int]) -> np.ndarray:
 
 
 def _png_layout(root: Path) -> dict[tuple[int, int], Triple]:
-    found = {}
+    triples = {}
     for path in root.glob("im*_kernel*_img.png"):
         if m := re.fullmatch(r"im(\d+)_kernel(\d+)_img\.png", path.name):
             i, k = map(int, m.groups())
-            found[i, k] = Triple(path, root / "gt" / f"im{i}.png", root / "gt" / f"kernel{k}.png")
-    return found
+            triples[i, k] = Triple(path, root / "gt" / f"im{i}.png", root / "gt" / f"kernel{k}.png")
+    return triples
 
 
 def _mat_layout(root: Path) -> dict[tuple[int, int], Triple]:
-    found = {}
+    triples = {}
     for path in root.glob("im*_flit*.mat"):
         if m := re.fullmatch(r"im(\d+)_flit(\d+)\.mat", path.name):
             i, k = map(int, m.groups())
-            found[i, k] = Triple(path, path, path)
-    return found
+            triples[i, k] = Triple(path, path, path)
+    return triples
 
 
 def _array(path: Path, variable: str) -> np.ndarray:

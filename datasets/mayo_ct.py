@@ -12,7 +12,7 @@ from PIL import Image as Pil
 
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
-from bench.imaging.picture_files import fingerprint, found, read, resize, shape_of, stat_of
+from bench.imaging.picture_files import fingerprint, pictures_in, read, resize, shape_of, stat_of
 
 RECIPE = """The folder must hold raw_data/train/ and raw_data/test/ (or train/ and test/) with CT slices as PNG files.
 The low-dose CT data of the Mayo Clinic are at The Cancer Imaging Archive (collection LDCT-and-Projection-data) and at
@@ -92,7 +92,7 @@ class MayoCt(Dataset):
 
     def _slices(self, name: str) -> list[str]:
         folder = self._folder(name)
-        slices = [p.relative_to(folder).as_posix() for p in found(folder, (".png",))]
+        slices = [p.relative_to(folder).as_posix() for p in pictures_in(folder, (".png",))]
         if not slices:
             raise DataError(f"mayo_ct: no PNG files in {folder.absolute()}. {RECIPE}")
         return sorted(slices, key=lambda s: (patient_of(s), _numbers(s), s))

@@ -17,7 +17,7 @@ class AdjointDdim(Solver):
 
     #: network evaluations
     steps: int = 100
-    #: ε of the next x_t: kept from the network, or recomputed from the corrected x_0
+    #: ε of the next x_t: the network's, or recomputed from the corrected x_0
     epsilon: Literal["kept", "recomputed"] = "recomputed"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0

@@ -18,7 +18,7 @@ from bench.methods.libraries.planes import alone, by_channel
 
 @dataclass(frozen=True)
 class DeepinvDiffpir(Solver):
-    """deepinv's own DiffPIR at its defaults, told the noise's standard deviation; see diffpir for ours."""
+    """deepinv's own DiffPIR at its defaults, given the noise's standard deviation; see diffpir for ours."""
 
     #: network evaluations; deepinv's default
     steps: int = 100
@@ -43,8 +43,8 @@ class DeepinvDiffpir(Solver):
     def _one(self, one: Problem, c: int) -> Tensor:
         sigma, device = float(noise_variance(one).sqrt()), one.y.device
         # deepinv reads sigma alone and would miss the photon noise.
-        told = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
-        physics = BlurPhysics(one.blur, told)
+        level = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
+        physics = BlurPhysics(one.blur, level)
         model = DiffPIR(
             DeepinvPrior(one.prior, one.y.dtype, device),
             L2(),

@@ -34,7 +34,7 @@ class SkimageUnsupervisedWiener(Solver):
             )
 
     def solve(self, problem: Problem) -> Tensor:
-        """The posterior mean of each channel alone, not clipped. Ignores the noise level that it is told."""
+        """The posterior mean of each channel alone, not clipped. Ignores the noise level that it gets."""
         y, sides = surround(problem, self.padding)
         return crop(by_plane(problem, self._plane, y), sides)
 

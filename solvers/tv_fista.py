@@ -19,7 +19,7 @@ class TVFista(Solver):
     lam: float = tunable(0.65, low=0.08, high=5.0, n=9)
     #: outer iterations; noise below a grey level wants more
     steps: int = 200
-    #: inner iterations of FGP; its dual field is kept from one outer iteration to the next
+    #: inner iterations of FGP; its dual field carries over from one outer iteration to the next
     inner: int = 2
     #: keep pixels in [0, 1]
     bounds: bool = False

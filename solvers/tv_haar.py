@@ -60,7 +60,7 @@ class TVHaar(Solver):
             d0 = (seen - y) / (1 + nu)  # u0 = seen - d0 is the prox of |u - y|^2 / 2
             crop(Kx, sides).copy_(seen - 2 * d0)  # off the sensor u0 = K x and d0 = 0
             v = v + d2
-            u2 = prox_details(v, threshold, levels)  # W^T u2 and W^T d2 are kept, for W is orthonormal
+            u2 = prox_details(v, threshold, levels)  # W^T u2 and W^T d2 suffice, for W is orthonormal
             d2 = v - u2
             v = u2 - d2
             rhs = gradient.update(x) + v[..., :H, :W]

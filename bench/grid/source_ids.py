@@ -17,7 +17,7 @@ def source_ids(entries: Sequence[tuple[str, Mapping[str, Any]]]) -> list[str]:
     bases = [str(given.get("id", label)) for label, given in entries]
     counts = Counter(bases)
     return [
-        base if counts[base] == 1 or "id" in given else _told_apart(base, given, _rivals(bases, entries, base))
+        base if counts[base] == 1 or "id" in given else _distinguished(base, given, _rivals(bases, entries, base))
         for base, (_, given) in zip(bases, entries, strict=True)
     ]
 
@@ -33,7 +33,7 @@ def _rivals(
     return [given for b, (_, given) in zip(bases, entries, strict=True) if b == base and "id" not in given]
 
 
-def _told_apart(base: str, given: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]]) -> str:
+def _distinguished(base: str, given: Mapping[str, Any], rivals: Sequence[Mapping[str, Any]]) -> str:
     names = dict.fromkeys(name for r in rivals for name in r)
     differing = [n for n in names if len({repr(r.get(n)) for r in rivals}) > 1]
     parts = [f"{n}={_distinct(given[n], [r[n] for r in rivals if n in r])}" for n in differing if n in given]

@@ -1,7 +1,7 @@
 """Pairs of a sharp and a blurred picture as cameras recorded them: what the datasets of such pairs share.
 
 Nobody knows their PSFs, and blur of moving objects has none. A pair is therefore a problem for blind solvers; a
-solver that asks is told an impulse and takes the picture for sharp.
+solver that asks gets an impulse and takes the picture for sharp.
 """
 
 from __future__ import annotations

@@ -191,7 +191,7 @@ def _open_npy(path: Path) -> np.ndarray:
     except Exception as e:
         raise DataError(f"{path}: not a readable npy array ({e})") from e
     if a.ndim not in (2, 3) or not a.size:
-        raise DataError(f"{path}: an array of shape (H, W), (H, W, C) or (C, H, W) is needed, found {a.shape}")
+        raise DataError(f"{path}: an array of shape (H, W), (H, W, C) or (C, H, W) is needed, not {a.shape}")
     _check_pixels(path, a.size // (min(a.shape) if a.ndim == 3 else 1))
     return a
 
@@ -269,7 +269,7 @@ def stat_of(path: Path) -> list[object]:
     return [str(path.absolute()), s.st_size, s.st_mtime_ns]
 
 
-def found(folder: Path, extensions: tuple[str, ...] = EXTENSIONS) -> Iterator[Path]:
+def pictures_in(folder: Path, extensions: tuple[str, ...] = EXTENSIONS) -> Iterator[Path]:
     """Pictures in the folder and its subfolders, sorted by relative POSIX path; hidden files are left out.
 
     Links to files are followed (tools that version data link each file to a store elsewhere), links to folders
@@ -277,8 +277,8 @@ def found(folder: Path, extensions: tuple[str, ...] = EXTENSIONS) -> Iterator[Pa
     """
     # os.walk semantics of rglob("*") on every version: it never enters linked folders.
     files = (p for p in folder.rglob("*") if p.suffix.lower() in extensions and not p.is_dir())
-    kept = (p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
-    yield from sorted(kept, key=lambda p: p.relative_to(folder).as_posix())
+    visible = (p for p in files if not any(part.startswith(".") for part in p.relative_to(folder).parts))
+    yield from sorted(visible, key=lambda p: p.relative_to(folder).as_posix())
 
 
 def write_8_bit(path: Path, picture: np.ndarray) -> None:

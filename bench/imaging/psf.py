@@ -1,4 +1,4 @@
-"""Point spread functions as arrays: splatting, exact areas, centring, support, and the errors of a told PSF.
+"""Point spread functions as arrays: splatting, exact areas, centring, support, and the errors of an assumed PSF.
 
 A PSF is float64 (h, w) with odd sides, its origin the pixel (h // 2, w // 2). Points of the plane are complex:
 real part to the right, imaginary part *down*, in pixels from the origin. Angles are in degrees, counter-clockwise
@@ -42,7 +42,7 @@ def direction(angle: float) -> complex:
 
 
 def splat(points: Points, weights: np.ndarray, half: Half) -> np.ndarray:
-    """Spread point masses bilinearly on the pixel grid: mass and first moments are kept exactly.
+    """Spread point masses bilinearly on the pixel grid: mass and first moments are exact.
 
     Args:
         points: complex (..., n).
@@ -148,7 +148,7 @@ def _corner_area(x: np.ndarray, y: np.ndarray, r: float) -> np.ndarray:
 
 
 def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: float = 0.0) -> np.ndarray:
-    """A PSF that is wrong in a known way, to be told to a solver (``psf_error`` of a grid).
+    """A PSF that is wrong in a known way, for a solver to assume (``psf_error`` of a grid).
 
     Args:
         psf: (h, w), odd sides.
@@ -157,23 +157,23 @@ def distort(psf: np.ndarray, *, rotate: float = 0.0, scale: float = 1.0, blur: f
         blur: sigma in px of a Gaussian that is convolved with it, >= 0.
 
     Returns:
-        Odd sides (at least those of ``psf``), non-negative, unit sum, barycentre kept. With all defaults: ``psf``.
+        Odd sides (at least those of ``psf``), non-negative, unit sum, same barycentre. With all defaults: ``psf``.
     """
     require_distortion(rotate=rotate, scale=scale, blur=blur)
     side = math.ceil(max(psf.shape) * (math.sqrt(2) if rotate else 1) * max(scale, 1) + 10 * blur) + 2
     if side > 2 * LARGEST:
-        raise PsfError(f"told with scale={scale:g}, blur={blur:g} the PSF would have {side} px a side")
+        raise PsfError(f"with scale={scale:g}, blur={blur:g} the PSF would have {side} px a side")
     if not rotate and scale == 1 and not blur:
         return psf
-    told = psf
+    wrong = psf
     if rotate or scale != 1:
-        told = _turned(told, scale * direction(rotate))
+        wrong = _turned(wrong, scale * direction(rotate))
     if blur:
         from scipy import ndimage
 
-        told = ndimage.gaussian_filter(np.pad(told, math.ceil(5 * blur) + 1), blur, mode="constant", truncate=5.0)
-    told = moved(told, barycentre(psf) - barycentre(told))
-    return trimmed(told / told.sum(), psf.shape)
+        wrong = ndimage.gaussian_filter(np.pad(wrong, math.ceil(5 * blur) + 1), blur, mode="constant", truncate=5.0)
+    wrong = moved(wrong, barycentre(psf) - barycentre(wrong))
+    return trimmed(wrong / wrong.sum(), psf.shape)
 
 
 def require_distortion(*, rotate: float = 0.0, scale: float = 1.0, blur: float = 0.0) -> None:

@@ -1,4 +1,4 @@
-"""PSF arrays: splatting, areas, centring, support, and the errors of a told PSF."""
+"""PSF arrays: splatting, areas, centring, support, and the errors of an assumed PSF."""
 
 from importlib import import_module
 from typing import Any
@@ -123,7 +123,7 @@ def test_trimming_drops_empty_borders_but_not_below_the_least_support() -> None:
     assert barycentre(trimmed(psf, (3, 21))) == barycentre(psf)
 
 
-def test_without_errors_the_told_psf_is_the_true_one_to_the_bit() -> None:
+def test_without_errors_the_assumed_psf_is_the_true_one_to_the_bit() -> None:
     psf = linear(9, 30)
     assert distort(psf) is psf
 
@@ -167,7 +167,7 @@ def test_scaling_a_smooth_kernel_scales_its_standard_deviation(scale: float) -> 
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.5])
-def test_blurring_a_told_psf_adds_the_variance_of_the_gaussian(sigma: float) -> None:
+def test_blurring_an_assumed_psf_adds_the_variance_of_the_gaussian(sigma: float) -> None:
     psf = linear(9, 30)
     told = distort(psf, blur=sigma)
 

@@ -26,7 +26,7 @@ def conjugate_gradients(
     """x of system(x) = b for symmetric positive definite maps (Hestenes & Stiefel 1952, preconditioned).
 
     An image stops when its residual has fallen to ``tolerance`` of its right-hand side, whatever its neighbours do.
-    Residuals are kept conjugate to all earlier ones: rounding would otherwise grow a thousandfold in a few steps,
+    Residuals are made conjugate to all earlier ones: rounding would otherwise grow a thousandfold in a few steps,
     and with it the difference between an image alone and in a batch.
 
     Args:

@@ -2,7 +2,7 @@
 
 Haar (1910); multi-level form of Mallat, IEEE TPAMI 11, 1989. One level maps each 2 x 2 block (a b; c d) to its
 average (a + b + c + d) / 2 and to three details, (a - b + c - d) / 2 across, (a + b - c - d) / 2 down and
-(a - b - c + d) / 2 diagonal: an orthogonal 4 x 4 matrix, so the inverse is the adjoint and energy is kept.
+(a - b - c + d) / 2 diagonal: an orthogonal 4 x 4 matrix, so the inverse is the adjoint and energy is preserved.
 """
 
 from __future__ import annotations

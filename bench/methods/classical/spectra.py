@@ -11,7 +11,7 @@ from bench.methods.classical.differences import laplacian_spectrum
 
 Prior = Literal["flat", "laplacian", "spectrum"]
 
-#: A noise level told as zero is taken as this variance (a standard deviation of 0.03 grey levels of 255).
+#: A noise level of zero is taken as this variance (a standard deviation of 0.03 grey levels of 255).
 VARIANCE_FLOOR = 1e-8
 
 # The power of natural photographs falls as |f|^-alpha, alpha = 2 on average (Field 1987; van der Schaaf & van Hateren

@@ -1,4 +1,4 @@
-"""What the rows of other libraries share: one image and one channel at a time, in float64, nothing kept between.
+"""What the rows of other libraries share: one image and one channel at a time, in float64, no state between.
 
 A library row measures somebody else's implementation. To be fair to it, it gets the same operator, the same noise
 level and the best padding that we know; to be fair to the table, every image is solved on its own, in a fresh
@@ -121,7 +121,7 @@ def _flat(x: Tensor) -> np.ndarray:
 def impulse_response(psf: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     """The PSF in a form that scikit-image cannot take for a transfer function.
 
-    It must be real: of a complex transfer function only the real part is kept (scikit-image issue #7363). And a
+    It must be real: of a complex transfer function only the real part remains (scikit-image issue #7363). And a
     real one of the shape of the half spectrum would be used as if it were the spectrum: a column of zeros on either
     side changes the shape but not the centre.
     """

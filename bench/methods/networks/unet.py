@@ -52,7 +52,7 @@ class UNetConfig(BaseModel):
 
 
 def check_levels(channels: Sequence[int], attention: Sequence[bool], groups: int) -> None:
-    """Raise ValueError unless every level is told of attention and has whole groups of channels."""
+    """Raise ValueError unless every level has an entry for attention and has whole groups of channels."""
     if len(attention) != len(channels):
         raise ValueError(f"attention needs one entry per level: {len(channels)}, not {len(attention)}")
     if any(c % groups for c in channels):
@@ -122,7 +122,7 @@ class UNet(nn.Module):
     """UNet2DModel between a space-to-depth fold and its inverse: (B, C, H, W), (B,) -> (B, C, H, W).
 
     Folding 2×2 pixel blocks into channels keeps every pixel and quarters the positions that the convolutions
-    visit. Weights and activations are kept channels-last: several times faster than the default layout in
+    visit. Weights and activations are stored channels-last: several times faster than the default layout in
     training on a CPU.
     """
 

@@ -1,6 +1,6 @@
 """Weights files: half-precision safetensors, self-describing, with a card beside them.
 
-What a file holds is told by its card: ``kind`` is "prior" (also when unsaid), "conditional" or "restorer".
+What a file holds stands in its card: ``kind`` is "prior" (also when unsaid), "conditional" or "restorer".
 """
 
 from __future__ import annotations
@@ -91,22 +91,22 @@ def read(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
 
 def _object(text: str, path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(text)
+        card = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WeightsError(f"{path}: its card cannot be read: {error}") from error
-    if not isinstance(found, dict):
+    if not isinstance(card, dict):
         raise WeightsError(f"{path}: its card is no mapping")
-    return found
+    return card
 
 
 def read_sealed(path: Path, kind: Kind) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """``read``, of weights of that kind and as the card beside them describes. Raises WeightsError."""
     tensors, card = read(path)
-    if (found := card.get("kind", "prior")) != kind:
-        raise WeightsError(f"{path} holds the weights of a {found}, not of a {kind}")
+    if (actual := card.get("kind", "prior")) != kind:
+        raise WeightsError(f"{path} holds the weights of a {actual}, not of a {kind}")
     beside = path.with_suffix(".json")
     if beside.is_file():
-        said = _object(beside.read_text(encoding="utf-8", errors="replace"), beside).get("sha256")
-        if said != sha256(path):
+        sealed = _object(beside.read_text(encoding="utf-8", errors="replace"), beside).get("sha256")
+        if sealed != sha256(path):
             raise WeightsError(f"{path} is not the file that {beside.name} describes (its sha256 differs)")
     return tensors, card
