@@ -70,9 +70,9 @@ def load(run_dirs: Sequence[Path]) -> Results:
 def _check_protocols(facts: Sequence[dict[str, Any]]) -> None:
     """Runs that cropped or clipped otherwise before scoring measured other things under the same names."""
     for name in ("boundary", "border", "clip"):
-        said = {f["name"]: (f.get("protocol") or {}).get(name) for f in facts}
-        if len({json.dumps(v) for v in said.values()}) > 1:
-            each = ", ".join(f"{run} has {name}: {value}" for run, value in said.items())
+        values = {f["name"]: (f.get("protocol") or {}).get(name) for f in facts}
+        if len({json.dumps(v) for v in values.values()}) > 1:
+            each = ", ".join(f"{run} has {name}: {value}" for run, value in values.items())
             raise ResultError(f"not comparable: the runs were scored under different protocols: {each}")
 
 
@@ -105,7 +105,7 @@ def _facts(run: Run) -> dict[str, Any]:
 
 
 def _labels(tables: Sequence[Sequence[Row]], names: Sequence[str]) -> list[dict[str, str]]:
-    """Per run: solver as stored -> solver as reported. Two runs' different methods of one name are told apart."""
+    """Per run: solver as stored -> solver as reported. Two runs' different methods of one name get two names."""
     owned = [_identities(table) for table in tables]
     return [
         {s: f"{s} @ {name}" if _ambiguous([o[s] for o in owned if s in o]) else s for s in own}
@@ -115,12 +115,12 @@ def _labels(tables: Sequence[Sequence[Row]], names: Sequence[str]) -> list[dict[
 
 def _identities(table: Sequence[Row]) -> dict[str, dict[Any, Any]]:
     """Solver -> what tells it from another of the same name: its settings, and the key of each test cell."""
-    found: dict[str, dict[Any, Any]] = {}
+    identities: dict[str, dict[Any, Any]] = {}
     for row in table:
-        mine = found.setdefault(row["solver"], {"settings": row.get("solver_settings")})
+        mine = identities.setdefault(row["solver"], {"settings": row.get("solver_settings")})
         if row["phase"] == "test":
             mine[MeasurementId.of(row)] = row["cell_key"]
-    return found
+    return identities
 
 
 def _ambiguous(identities: Sequence[dict[Any, Any]]) -> bool:

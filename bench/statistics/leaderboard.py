@@ -167,16 +167,16 @@ def pairwise_differences(
     values = np.asarray(values, float)
     ranked, cells = common_cells(values)
     design = Design.of(settings, groups, kernels).select(cells)
-    found = pairwise(influences(values[np.ix_(ranked, cells)], design))
-    low, high = found.interval()
-    p, adjusted = found.p_value(), np.full((len(ranked), len(ranked)), np.nan)
+    pairs = pairwise(influences(values[np.ix_(ranked, cells)], design))
+    low, high = pairs.interval()
+    p, adjusted = pairs.p_value(), np.full((len(ranked), len(ranked)), np.nan)
     np.fill_diagonal(p, np.nan)
     upper = np.triu_indices(len(ranked), 1)
     adjusted[upper] = benjamini_hochberg(p[upper])
     adjusted.T[upper] = adjusted[upper]
     place = np.ix_(ranked, ranked)
     out = []
-    for part in (found.mean, low, high, p, adjusted, groups_needed(found)):
+    for part in (pairs.mean, low, high, p, adjusted, groups_needed(pairs)):
         matrix = np.full((len(values), len(values)), np.nan)
         matrix[place] = part
         out.append(matrix)
@@ -222,17 +222,17 @@ def _deltas(
     others = np.array([s for s in range(len(values)) if s != baseline], int)
     both = np.isfinite(values[others]) & np.isfinite(values[baseline])
     d = np.where(both, np.where(both, values[others], 0) - np.where(both, values[baseline], 0), np.nan)
-    found = estimate(influences(d, design))
-    p = found.p_value()
+    difference = estimate(influences(d, design))
+    p = difference.p_value()
     adjusted = holm(p, None if same_as is None else [same_as[s] for s in others.tolist()])
-    (low, high), least, needed = found.interval(), detectable(found), groups_needed(found)
+    (low, high), least, needed = difference.interval(), detectable(difference), groups_needed(difference)
     out: list[Delta | None] = [None] * len(values)
     for i, s in enumerate(others.tolist()):
-        mean, sure = float(found.mean[i]), bool(adjusted[i] < SIGNIFICANT)
+        mean, sure = float(difference.mean[i]), bool(adjusted[i] < SIGNIFICANT)
         out[s] = Delta(
             mean, float(low[i]), float(high[i]), float(p[i]), float(adjusted[i]),
             (mean < 0) == lower_is_better if sure else None,
-            int(found.groups[i]), float(least[i]), _count(needed[i]),
+            int(difference.groups[i]), float(least[i]), _count(needed[i]),
         )  # fmt: skip
     return out
 

@@ -26,9 +26,9 @@ class Difference(NamedTuple):
 def cluster_means(values: Array, clusters: Sequence[Any] | Array) -> Array:
     """Mean of ``values`` (n,) within each cluster (G,), in the order of the sorted names; NaN values are left out."""
     names, index = np.unique(np.asarray(clusters), return_inverse=True)
-    kept = ~np.isnan(values)
-    count = np.bincount(index[kept], minlength=len(names))
-    total = np.bincount(index[kept], weights=np.asarray(values, float)[kept], minlength=len(names))
+    known = ~np.isnan(values)
+    count = np.bincount(index[known], minlength=len(names))
+    total = np.bincount(index[known], weights=np.asarray(values, float)[known], minlength=len(names))
     return total[count > 0] / count[count > 0]
 
 

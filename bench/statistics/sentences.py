@@ -113,7 +113,7 @@ def _best(loss: Array, design: Design, names: list[str], say: Wording) -> str:
     if len(maybe) == len(names):
         return f"No row is distinguishable from the best of the {len(names)}, {where}."
     rest = "1 row is" if behind.sum() == 1 else f"{behind.sum()} rows are"
-    return f"{_listed(maybe)} cannot be told apart from the best, {where}; {rest} behind."
+    return f"{_listed(maybe)} cannot be distinguished from the best, {where}; {rest} behind."
 
 
 def _each_setting(loss: Array, design: Design, names: list[str]) -> str:
@@ -138,15 +138,15 @@ def _each_setting(loss: Array, design: Design, names: list[str]) -> str:
 def _against(b: int, loss: Array, design: Design, names: list[str], say: Wording) -> str:
     """The comparison with the baseline, row b."""
     others = np.array([i for i in range(len(names)) if i != b])
-    found = estimate(influences(loss[others] - loss[b], design))
-    sure = holm(found.p_value()) < THIRD
-    low, high = found.interval(1 - THIRD / len(others))
-    better, worse = sure & (found.mean < 0), sure & (found.mean > 0)
+    difference = estimate(influences(loss[others] - loss[b], design))
+    sure = holm(difference.p_value()) < THIRD
+    low, high = difference.interval(1 - THIRD / len(others))
+    better, worse = sure & (difference.mean < 0), sure & (difference.mean > 0)
     open_ = len(others) - int(better.sum()) - int(worse.sum())
     parts = []
     if better.any():
-        i = int(np.argmin(np.where(better, found.mean, np.inf)))
-        amount = say.amount(float(found.mean[i]), (float(low[i]), float(high[i])))
+        i = int(np.argmin(np.where(better, difference.mean, np.inf)))
+        amount = say.amount(float(difference.mean[i]), (float(low[i]), float(high[i])))
         many = f"{better.sum()} rows are better, the most " if better.sum() > 1 else ""
         parts.append(f"{many}{names[others[i]]}{'' if many else ' is better'} by {amount}")
     if worse.any():
@@ -154,9 +154,9 @@ def _against(b: int, loss: Array, design: Design, names: list[str], say: Wording
             f"{names[others[int(np.argmax(worse))]]} is worse" if worse.sum() == 1 else f"{worse.sum()} are worse"
         )
     if open_ and parts:
-        parts.append(f"{open_} cannot be told from it")
+        parts.append(f"{open_} cannot be distinguished from it")
     if not parts:
-        return f"No row can be told from the baseline {names[b]}."
+        return f"No row can be distinguished from the baseline {names[b]}."
     return f"Against the baseline {names[b]}: {', '.join(parts)}."
 
 

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     from bench.train.state import State
 
 
-def card(state: State, said: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
-    """Plain data about the averaged weights of a training; ``said``: what its kind of training adds."""
+def card(state: State, own: dict[str, Any], figures: dict[str, float]) -> dict[str, Any]:
+    """Plain data about the averaged weights of a training; ``own``: what its kind of training adds."""
     recipe = state.recipe
     return {
         "name": recipe.name,
         "summary": recipe.summary,
         "network": recipe.network.model_dump(mode="json"),
-        **said,
+        **own,
         "size": recipe.size,
         "parameters": count_parameters(state.model.network),
         "data": list(recipe.data.credits),

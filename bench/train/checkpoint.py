@@ -23,7 +23,7 @@ def write_atomically(path: Path, data: bytes) -> None:
         with replacing(path) as temporary:
             temporary.write_bytes(data)
     except ResultError as error:
-        raise TrainingError(f"{error}: the previous one, if any, is kept") from error
+        raise TrainingError(f"{error}: the previous one, if any, stays") from error
 
 
 def write(path: Path, tensors: dict[str, Tensor], state: dict[str, Any]) -> None:
@@ -55,8 +55,8 @@ def unpack_optimiser(optimiser: torch.optim.Optimizer, network: nn.Module, tenso
     """The inverse of ``pack_optimiser``; ``step`` stays on the CPU, moments go to their parameter's device."""
     for name, p in network.named_parameters():
         prefix = f"optimiser.{name}."
-        found = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
-        for key, value in found.items():
+        own = {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+        for key, value in own.items():
             moved = value if key == "step" else torch.empty_like(p).copy_(value)
             optimiser.state[p][key] = moved
 

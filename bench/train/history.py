@@ -24,8 +24,8 @@ class History:
 
     def start(self, step: int) -> None:
         """Keep the rows up to ``step`` (those of a lost end are written again); write the header."""
-        kept = [{c: r.get(c, "") for c in self.columns} for r in self.rows() if int(r["step"]) <= step]
-        self._write("w", [dict(zip(self.columns, self.columns, strict=True)), *kept])
+        earlier = [{c: r.get(c, "") for c in self.columns} for r in self.rows() if int(r["step"]) <= step]
+        self._write("w", [dict(zip(self.columns, self.columns, strict=True)), *earlier])
 
     def append(self, row: dict[str, object]) -> None:
         """Add a row and flush it. Raises TrainingError when the disk is full."""

@@ -105,8 +105,8 @@ class Trainer:
         state.losses, state.waited = [], 0.0
         if (score := self.lesson.score(figures)) > state.best:
             state.best = score
-            said = card(state, self.lesson.card(), figures)
-            write_atomically(self.out / "best.safetensors", encode_average(state, said))
+            contents = card(state, self.lesson.card(), figures)
+            write_atomically(self.out / "best.safetensors", encode_average(state, contents))
 
     def _say(self, row: dict[str, object], pace: float) -> None:
         left = timedelta(seconds=round(pace * (self.recipe.steps - self.state.step)))

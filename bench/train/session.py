@@ -129,13 +129,13 @@ def starting_point(out: Path, plan: AnyRecipe, *, resume: bool, finish: bool) ->
         raise TrainingError(f"{fault} {out}")
     if not resume:
         return None, plan.steps
-    kept = checkpoint.read(last)[1]
-    planned, decay = kept["recipe"]["steps"], kept["recipe"]["optimiser"]["decay"]
-    decaying = plan.optimiser.end == "wsd" and kept["step"] > planned - decay
+    stored = checkpoint.read(last)[1]
+    planned, decay = stored["recipe"]["steps"], stored["recipe"]["optimiser"]["decay"]
+    decaying = plan.optimiser.end == "wsd" and stored["step"] > planned - decay
     if decaying and finish and decay != plan.optimiser.decay:
         raise TrainingError(f"the rate decays over {decay} steps already, not over {plan.optimiser.decay}")
     if finish:
-        return last, planned if decaying else kept["step"] + plan.optimiser.decay
+        return last, planned if decaying else stored["step"] + plan.optimiser.decay
     return (trunk if decaying and trunk.exists() and plan.steps > planned else last), plan.steps
 
 

@@ -1,4 +1,4 @@
-"""Everything that changes while a training runs, and how it is kept."""
+"""Everything that changes while a training runs, and how it is stored."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.train.recipe.read import AnyRecipe
 
 #: plain data that a checkpoint carries beside the tensors
-_KEPT = ("step", "seconds", "losses")
+_STORED = ("step", "seconds", "losses")
 
 
 @dataclass
@@ -46,26 +46,26 @@ class State:
     losses: list[float] = field(default_factory=list)
 
     def save(self, path: Path) -> None:
-        """Write a checkpoint. Raises TrainingError; the file that was there is kept then."""
+        """Write a checkpoint. Raises TrainingError; the earlier file stays then."""
         tensors = {f"model.{k}": v for k, v in self.model.network.state_dict().items()}
         tensors |= {f"ema.{k}": v for k, v in self.average.network.state_dict().items()}
         tensors |= checkpoint.pack_optimiser(self.optimiser, self.model.network)
         if self.balance is not None:
             tensors |= {"balance.mean": self.balance.mean, "balance.count": self.balance.count}
-        kept = {k: getattr(self, k) for k in _KEPT} | {"best": self.best if math.isfinite(self.best) else None}
-        checkpoint.write(path, tensors, {"recipe": self.recipe.model_dump(mode="json"), **kept})
+        stored = {k: getattr(self, k) for k in _STORED} | {"best": self.best if math.isfinite(self.best) else None}
+        checkpoint.write(path, tensors, {"recipe": self.recipe.model_dump(mode="json"), **stored})
 
     def restore(self, path: Path) -> None:
         """Take up a checkpoint of the same recipe. Raises TrainingError naming what differs."""
-        tensors, kept = checkpoint.read(path)
-        refuse_another(self.recipe, kept["recipe"], path)
+        tensors, stored = checkpoint.read(path)
+        refuse_another(self.recipe, stored["recipe"], path)
         self.model.network.load_state_dict(checkpoint.select(tensors, "model."))
         self.average.network.load_state_dict(checkpoint.select(tensors, "ema."))
         checkpoint.unpack_optimiser(self.optimiser, self.model.network, tensors)
         if self.balance is not None:
             self.balance.mean, self.balance.count = tensors["balance.mean"], tensors["balance.count"]
-        self.step, self.seconds, self.losses = kept["step"], kept["seconds"], kept.get("losses", [])
-        self.best = -math.inf if kept["best"] is None else kept["best"]
+        self.step, self.seconds, self.losses = stored["step"], stored["seconds"], stored.get("losses", [])
+        self.best = -math.inf if stored["best"] is None else stored["best"]
 
     @torch.no_grad()
     def update_average(self) -> None:
@@ -78,9 +78,9 @@ class State:
             old.copy_(new)
 
 
-def refuse_another(recipe: AnyRecipe, kept: dict[str, Any], path: Path) -> None:
+def refuse_another(recipe: AnyRecipe, stored: dict[str, Any], path: Path) -> None:
     """Raise TrainingError when the checkpoint's recipe is another one, naming the entries that differ."""
-    before, now = type(recipe).model_validate(kept).identity(), recipe.identity()
+    before, now = type(recipe).model_validate(stored).identity(), recipe.identity()
     differ = [k for k in now if now[k] != before.get(k)]
     if differ:
         raise TrainingError(

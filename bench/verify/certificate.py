@@ -17,7 +17,7 @@ from bench.verify.invariances import Check
 #: sample: draws from the posterior; point: one estimate, judged against the posterior mean; other: has a prior of
 #: its own, so that the oracle's posterior is not what it aims at.
 Kind = Literal["sample", "point", "other"]
-#: pass: graded A, B or C. "not judged": kept the contract and the invariances, and nothing else was asked of it.
+#: pass: graded A, B or C. "not judged": keeps the contract and the invariances, and nothing else was asked of it.
 Verdict = Literal["pass", "fail", "not judged"]
 
 ORACLE = "closed-form posteriors"

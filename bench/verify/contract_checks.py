@@ -150,7 +150,7 @@ def check_noise(name: str, settings: Mapping[str, Any] | None = None, *, base: P
             y = noise.sample(np.full((1, n), mean), T, generator("conformance", mean, T))
             variance = gain * mean + sigma**2
             assert abs(y.mean() - mean) <= 5 * np.sqrt(variance / n) + 1e-12, f"{name}: biased at {mean}, T = {T}"
-            assert abs(y.var() - variance) <= 0.03 * variance, f"{name}: variance {y.var():g}, told {variance:g}"
+            assert abs(y.var() - variance) <= 0.03 * variance, f"{name}: variance {y.var():g}, stated {variance:g}"
 
 
 # --- datasets -------------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ def examine(
         samples: drawn where moments cannot be had exactly; by default 64, or 16 for a solver with many evaluations.
         quick: the main oracle alone, few samples, no large pictures: the grade is an upper bound.
         base: the folder that a relative path starts from.
-        say: told what is going on.
+        say: gets a line on what is going on.
     """
     began, plugin = time.perf_counter(), find_plugin("solver", name, base)
     given = resolve(plugin, settings or {})

@@ -32,7 +32,7 @@ UNITS = 3.0
 
 @dataclass(frozen=True)
 class Check:
-    """One invariance: ``info`` where it is told but not asked for."""
+    """One invariance: ``info`` where it is reported but not required."""
 
     name: str
     outcome: Outcome
@@ -56,14 +56,14 @@ def batch(solver: Solver, prior: GaussianPrior, blur: Blur = None) -> Check:
 
 def size(solver: Solver, prior: GaussianPrior, blur: Blur = None, most: int = 128) -> Check:
     """χ² at several sizes of the same texture, blur and noise: what a step that forgets the size changes."""
-    found = {n: _chi2(solver, prior, blur, n, samples) for n, samples in SIZES.items() if n <= most}
-    spread = max(found.values()) / min(found.values())
-    text = ", ".join(f"{n} px {v:.2f}" for n, v in found.items())
+    chi2 = {n: _chi2(solver, prior, blur, n, samples) for n, samples in SIZES.items() if n <= most}
+    spread = max(chi2.values()) / min(chi2.values())
+    text = ", ".join(f"{n} px {v:.2f}" for n, v in chi2.items())
     return Check("size", _within(spread, SIZE_SPREAD), spread, f"χ² over that of exact samples: {text}")
 
 
 def units(solver: Solver, prior: GaussianPrior, blur: Blur = None) -> Check:
-    """(y, K, σ) -> c (y, K, σ): the same problem. The harness never asks it, so that it is only told."""
+    """(y, K, σ) -> c (y, K, σ): the same problem. No solver has to keep it, so that it is only reported."""
     scene = Scene.make(prior, 0.1, psf=blur)
     one, other = (
         runs.problem(solver, prior, scene.y[None], scene.psf, scene.sigma, runs.generators(1)) for _ in range(2)
@@ -71,8 +71,8 @@ def units(solver: Solver, prior: GaussianPrior, blur: Blur = None) -> Check:
     if solver.blind:
         return Check("units", "info", 0.0, "blind: sees no units")
     gap = float((runs.solve(solver, one) - runs.solve(solver, runs.scaled(other, UNITS))).abs().max())
-    said = "unchanged" if gap <= ROUNDING else f"changes by up to {gap:.1e}"
-    return Check("units", "pass" if gap <= ROUNDING else "info", gap, f"(y, K, σ) times {UNITS:g}: {said}")
+    outcome = "unchanged" if gap <= ROUNDING else f"changes by up to {gap:.1e}"
+    return Check("units", "pass" if gap <= ROUNDING else "info", gap, f"(y, K, σ) times {UNITS:g}: {outcome}")
 
 
 def start(
@@ -88,11 +88,11 @@ def start(
         return []
     scene = Scene.make(prior, 0.1, psf=blur)
     y = scene.y[None]
-    found = [
+    means = [
         runs.draw(make({**settings, "init": o}), prior, y, scene.psf, scene.sigma, runs.generators(1))[0]
         for o in options
     ]
-    spread = max(float(((x - found[0]) ** 2).sum() / scene.variance.sum()) for x in found)
+    spread = max(float(((x - means[0]) ** 2).sum() / scene.variance.sum()) for x in means)
     text = f"{', '.join(options)}: mean squared difference at most {spread:.1e} of the MMSE"
     return [Check("start", _within(spread, START_SPREAD), spread, text)]
 
@@ -109,8 +109,8 @@ def choices(plugin: Plugin, name: str) -> tuple[str, ...]:
 def _chi2(solver: Solver, prior: GaussianPrior, blur: Blur, pixels: int, samples: int) -> float:
     scene = Scene.make(prior, 0.1, size=pixels, psf=blur)
     y, rngs = scene.y.expand(samples, -1, -1), runs.generators(samples, "size", pixels)
-    found = Moments.of(runs.draw(solver, prior, y, scene.psf, scene.sigma, rngs))
-    return moments.chi2(found, scene) / moments.chi2(Moments(scene.mean, scene.variance), scene)
+    drawn = Moments.of(runs.draw(solver, prior, y, scene.psf, scene.sigma, rngs))
+    return moments.chi2(drawn, scene) / moments.chi2(Moments(scene.mean, scene.variance), scene)
 
 
 def _within(value: float, limit: float) -> Outcome:

@@ -35,7 +35,8 @@ def test_a_clear_winner_is_named_with_its_lead_over_the_baseline():
     assert text[0] == "tv is the best of 3 rows, over 14 photographs."
     assert text[1] == "Of 3 settings, the best row is tv in 3."
     match = re.fullmatch(
-        r"Against the baseline wiener: tv is better by (\S+) dB \((\S+) to (\S+)\), 1 cannot be told from it\.",
+        r"Against the baseline wiener: tv is better by (\S+) dB \((\S+) to (\S+)\), "
+        r"1 cannot be distinguished from it\.",
         text[2],
     )
     assert match
@@ -47,7 +48,9 @@ def test_rows_that_cannot_be_told_from_the_best_are_listed_best_first():
     text = sentences(values, settings, groups, names=list("abcdef"), lower_is_better=False)
     order = sorted("bcdef", key=lambda n: -values["abcdef".index(n)].mean())
     named = ", ".join(order[:3])
-    assert text[0] == f"{named} and 2 more cannot be told apart from the best, over 14 photographs; 1 row is behind."
+    assert (
+        text[0] == f"{named} and 2 more cannot be distinguished from the best, over 14 photographs; 1 row is behind."
+    )
 
 
 def test_settings_with_different_winners_are_counted_apart():
@@ -104,6 +107,6 @@ def test_without_true_differences_19_tables_of_20_claim_none(rows, skewed):
     for seed in range(tables):
         given = data([0] * rows, groups=10, seed=seed, skewed=skewed)
         text = sentences(*given, names=[f"row {i}" for i in range(rows)], lower_is_better=False, baseline=0)
-        claims += any(CLAIM.search(s.replace("cannot be told apart from the best", "")) for s in text)
+        claims += any(CLAIM.search(s.replace("cannot be distinguished from the best", "")) for s in text)
     # A true chance of 5 % gives at most 17 of 200 in 97.5 % of the runs.
     assert claims <= 17

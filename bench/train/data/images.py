@@ -39,15 +39,15 @@ def load(
 
     Raises DataError when there is none, or one is corrupt.
     """
-    found = folder(root / source.path, mode) if source.path is not None else _plugin(source, mode)
+    images = folder(root / source.path, mode) if source.path is not None else _plugin(source, mode)
     if resize:
-        found = [(name, _resized(p, size)) for name, p in found]
-    kept = [(name, p) for name, p in found if min(p.shape[:2]) >= size]
-    if not kept:
+        images = [(name, _resized(p, size)) for name, p in images]
+    large = [(name, p) for name, p in images if min(p.shape[:2]) >= size]
+    if not large:
         what = source.path or source.dataset
-        raise DataError(f"{what}: none of its {len(found)} images has sides of at least {size} pixels")
-    names, pixels = zip(*kept, strict=True)
-    return Images(names, pixels, shares(kept, source.repeat))
+        raise DataError(f"{what}: none of its {len(images)} images has sides of at least {size} pixels")
+    names, pixels = zip(*large, strict=True)
+    return Images(names, pixels, shares(large, source.repeat))
 
 
 def shares(images: Sequence[tuple[str, np.ndarray]], repeat: dict[str, float]) -> np.ndarray:

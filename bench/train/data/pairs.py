@@ -89,14 +89,14 @@ def _stacked(pairs: Sequence[Pair]) -> Pair:
 def load(recipe: ConditionalRecipe | RestorerRecipe, part: layouts.Part, root: Path) -> Pairs:
     """The training or validation pairs of a recipe. Raises DataError when there are none large enough."""
     exposures = None if recipe.degradation is None else Exposures(recipe.degradation, recipe.seed)
-    found = layouts.stacks(recipe, part, root)
+    stacks = layouts.stacks(recipe, part, root)
     side = recipe.size + 2 * recipe.margin
-    kept = [i for i, (_, shape) in enumerate(found.shapes) if min(shape) >= side]
-    if not kept:
+    large = [i for i, (_, shape) in enumerate(stacks.shapes) if min(shape) >= side]
+    if not large:
         raise DataError(
-            f"{found.place}: none of its {len(found.shapes)} images has sides of at least {side} pixels "
+            f"{stacks.place}: none of its {len(stacks.shapes)} images has sides of at least {side} pixels "
             f"(size {recipe.size} and a margin of {recipe.margin} on each side)"
         )
-    shares = found.shares[kept] / found.shares[kept].sum()
+    shares = stacks.shares[large] / stacks.shares[large].sum()
     informed = isinstance(recipe.network, ConditionalConfig) and recipe.network.informed
-    return Pairs(recipe, lambda i: found.stack(kept[i]), shares, exposures, recipe.network.image_channels, informed)
+    return Pairs(recipe, lambda i: stacks.stack(large[i]), shares, exposures, recipe.network.image_channels, informed)

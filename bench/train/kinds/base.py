@@ -76,7 +76,7 @@ class Lesson(ABC):
 
     @abstractmethod
     def score(self, figures: dict[str, float]) -> float:
-        """The one figure by which the best weights are kept; higher is better."""
+        """The one figure that selects the best weights; higher is better."""
 
     @abstractmethod
     def show(self, rows: list[dict[str, str]], average: Any, out: Path) -> None:

@@ -113,14 +113,14 @@ class ConditionalLesson(Lesson):
     def validate(self, average: Conditional) -> dict[str, float]:
         """PSNR and SSIM of the input, of its Wiener estimate, of E[x | y] in one evaluation, of samples."""
         n, C = self.recipe.validation.samples, average.channels
-        found = figures.scores("in", self.seen[:, :C], self.truth)
+        scores = figures.scores("in", self.seen[:, :C], self.truth)
         if average.informed:
-            found |= figures.scores("wiener", self.seen[:, C:], self.truth)
-        found |= figures.scores("mean", self._restored(average, self.seen, 1), self.truth)
+            scores |= figures.scores("wiener", self.seen[:, C:], self.truth)
+        scores |= figures.scores("mean", self._restored(average, self.seen, 1), self.truth)
         if n:
             samples = self._restored(average, self.seen[:n], self.recipe.validation.sample_steps)
-            found |= figures.scores("sample", samples, self.truth[:n])
-        return {k: found[k] for k in self.measured} | {"val_loss": self._error(average)}
+            scores |= figures.scores("sample", samples, self.truth[:n])
+        return {k: scores[k] for k in self.measured} | {"val_loss": self._error(average)}
 
     def _restored(self, average: Conditional, y: np.ndarray, steps: int) -> np.ndarray:
         """Samples of p(x | y) by DDIM; one step gives the mean, E[x | y]."""

@@ -72,9 +72,9 @@ class RestorerLesson(Lesson):
         """PSNR and SSIM of the input and of the estimate."""
         x, y = self.truth, self.measured_crops
         outputs = self._outputs(average, y)
-        found = figures.scores("in", figures.middle(y, average.channels), x)
-        found |= figures.scores("out", outputs[0].numpy(), x)
-        return found | {"val_loss": float(losses.restoration(self.recipe.loss, outputs, torch.from_numpy(x)))}
+        scores = figures.scores("in", figures.middle(y, average.channels), x)
+        scores |= figures.scores("out", outputs[0].numpy(), x)
+        return scores | {"val_loss": float(losses.restoration(self.recipe.loss, outputs, torch.from_numpy(x)))}
 
     def _outputs(self, average: Restorer, y: np.ndarray) -> tuple[Tensor, ...]:
         device = next(average.parameters()).device

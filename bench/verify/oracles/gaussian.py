@@ -92,7 +92,7 @@ class Scene:
     def make(
         cls, prior: GaussianPrior, sigma: float, size: int = 64, index: int = 0, psf: np.ndarray | None = None
     ) -> Scene:
-        """The scene of that number: the same on every machine. The blur is ``shake()`` unless told otherwise."""
+        """The scene of that number: the same on every machine. The blur is ``shake()`` by default."""
         rng = generator("gaussian oracle", size, index)
         truth, psf = prior.draw((size, size), rng), shake() if psf is None else psf
         noise = torch.from_numpy(rng.standard_normal((size, size)))

@@ -127,14 +127,14 @@ def _patches(n: int = 1200) -> np.ndarray:
 
     colours = (data.astronaut(), data.coffee())
     pictures = [data.camera() / 255, data.moon() / 255, *(color.rgb2gray(c) for c in colours)]
-    found = []
+    patches = []
     for i, picture in enumerate(pictures):
         H, W = (side // 2 for side in picture.shape)
         small = picture[: 2 * H, : 2 * W].reshape(H, 2, W, 2).mean((1, 3))
         rng = generator("mixture patches", i)
         corners = zip(rng.integers(0, H - SIDE, n), rng.integers(0, W - SIDE, n), strict=True)
-        found += [small[v : v + SIDE, h : h + SIDE].ravel() for v, h in corners]
-    return 2 * np.stack(found) - 1
+        patches += [small[v : v + SIDE, h : h + SIDE].ravel() for v, h in corners]
+    return 2 * np.stack(patches) - 1
 
 
 def _features(patches: np.ndarray) -> np.ndarray:
