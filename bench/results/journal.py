@@ -103,8 +103,11 @@ class Journal:
             os.write(self._fd, b"\n")  # what was torn stays torn; what follows starts on a line of its own
 
     def append(self, outcome: dict[str, Any]) -> None:
-        """Write one outcome with a single system call, so that a killed process leaves whole lines."""
-        text = canonical(outcome)
+        """Write one outcome with a single system call, so that a killed process leaves whole lines.
+
+        A value that is NaN (a metric that is undefined on an image) is written as null: JSON has no NaN.
+        """
+        text = canonical({name: None if value != value else value for name, value in outcome.items()})
         line = f'["{_crc(text)}",{text}]\n'.encode()
         with self._writing():
             while line:

@@ -75,3 +75,11 @@ def test_the_environment_of_a_cell_that_was_solved_again_elsewhere_is_remembered
         log.append({"cell_key": "b", "status": "ok", "env_id": "here", "environment": None})
         log.append({"cell_key": "a", "status": "ok", "env_id": "there", "environment": {"cpu": "new"}})
     assert Outcomes(path).environments == {"here": {"cpu": "old"}, "there": {"cpu": "new"}}
+
+
+def test_a_metric_that_is_undefined_has_no_value_and_the_run_goes_on(tmp_path: Path) -> None:
+    with Journal(tmp_path / "journal.jsonl") as log:
+        log.append({"cell_key": "a", "status": "ok", "m_psnr_extrapolated": float("nan"), "m_psnr": float("inf")})
+    outcome = Outcomes(tmp_path / "journal.jsonl")["a"]
+    assert outcome["m_psnr_extrapolated"] is None
+    assert outcome["m_psnr"] == float("inf")
