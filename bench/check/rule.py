@@ -24,8 +24,9 @@ import numpy as np
 
 from bench.check.baseline import measurement
 from bench.metrics.evaluate import METRICS
+from bench.statistics.clusters import Design, influences
+from bench.statistics.interval import estimate
 from bench.statistics.multiplicity import holm
-from bench.statistics.paired import cluster_means
 
 #: metric -> tolerated mean loss of a group: float64; float32 elsewhere the same; float32 of a sampler elsewhere
 TOLERANCES = {
@@ -51,8 +52,8 @@ class Comparison:
     Attributes:
         setting: its name, or None when pooled.
         before, now: means over the pairs.
-        loss: mean of ``losses`` over photographs, positive where it got worse; ``half``: half width of its 95 %
-            interval, NaN when exact.
+        loss: mean of ``losses`` over photographs, positive where it got worse; ``ends``: of its interval, NaN when
+            exact and below 3 photographs (see ``bench.statistics.interval``).
         tolerance: what is allowed.
         exact: whether chance has no part in the difference.
         p: of "the loss is within the tolerance", corrected by Holm; None when exact.
@@ -66,7 +67,7 @@ class Comparison:
     before: float
     now: float
     loss: float
-    half: float
+    ends: tuple[float, float]
     tolerance: float
     exact: bool
     p: float | None
@@ -151,7 +152,7 @@ def _compared(
     measured = [measurement(p[1]) for p in rows]
     scenes = np.array([m.scene for m in measured])[known]
     photographs = np.array([cluster(p[1]) for p in rows])[known]
-    mean, half, p = _tested(loss[known], photographs, None if exact else allowed)
+    mean, ends, p = _tested(loss[known], photographs, None if exact else allowed)
     names = scenes if len({m.dataset for m in measured}) > 1 else np.array([m.image for m in measured])[known]
     worst = int(np.argmax(loss[known])) if known.any() else None
     return [
@@ -162,7 +163,7 @@ def _compared(
             before=float(before.mean()) if len(before) else math.nan,
             now=float(now.mean()) if len(now) else math.nan,
             loss=mean,
-            half=half,
+            ends=ends,
             tolerance=allowed,
             exact=exact,
             p=p,
@@ -191,20 +192,26 @@ def _scale(metric: str, before: np.ndarray) -> float:
     return max(1.0, float(m.loss(before).mean())) if m.better == "one" and len(before) else 1.0
 
 
-def _tested(loss: np.ndarray, photographs: np.ndarray, allowed: float | None) -> tuple[float, float, float | None]:
-    """Mean over photographs, half width of its 95 % interval, one-sided p of "the mean is at most ``allowed``".
+def _tested(
+    loss: np.ndarray, photographs: np.ndarray, allowed: float | None
+) -> tuple[float, tuple[float, float], float | None]:
+    """Mean over photographs, ends of its interval, one-sided p of "the mean is at most ``allowed``".
 
-    ``allowed`` None asks for the mean alone: NaN and None stand for the other two.
+    ``allowed`` None asks for the mean alone: NaN and None stand for the others.
     """
+    none = (math.nan, math.nan)
     if len(loss) == 0:
-        return math.nan, math.nan, None if allowed is None else 1.0
-    m = cluster_means(loss, photographs)
-    mean, n = float(m.mean()), len(m)
+        return math.nan, none, None if allowed is None else 1.0
+    parts = influences(loss[None], Design.of(np.zeros(len(loss)), photographs))
+    mean, n = float(parts.mean[0]), int(parts.groups[0])
     if allowed is None:
-        return mean, math.nan, None
-    se = float(m.std(ddof=1)) / math.sqrt(n) if n > 1 else 0.0
+        return mean, none, None
+    low, high = estimate(parts).interval()
+    ends = float(low[0]), float(high[0])
+    # Student's: the tolerance, not the interval, keeps rare large differences from closing the gate
+    se = math.sqrt(n / (n - 1) * float((parts.group**2).sum())) if n > 1 else 0.0
     if se == 0:
-        return mean, math.nan if n < 2 else 0.0, float(mean <= allowed)
-    from scipy.special import stdtr, stdtrit  # a third of a second to import: only where chance has a part
+        return mean, ends, float(mean <= allowed)
+    from scipy.special import stdtr  # a third of a second to import: only where chance has a part
 
-    return mean, float(stdtrit(n - 1, 0.975)) * se, float(stdtr(n - 1, -(mean - allowed) / se))
+    return mean, ends, float(stdtr(n - 1, -(mean - allowed) / se))

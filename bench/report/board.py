@@ -12,6 +12,8 @@ import numpy as np
 from bench.metrics.evaluate import METRICS, Metric
 from bench.report.load import Row
 from bench.results.identity import MeasurementId
+from bench.statistics.clusters import Design
+from bench.statistics.interval import Estimate, called, means
 
 #: what a metric of several samples is ranked by, the first that the results have: see ``Board.values``
 OF_MEAN = ("{}_extrapolated", "{}_mean")
@@ -118,6 +120,18 @@ class Board:
             return np.full(len(self.cells), np.nan)
         first = np.argmax(~np.isnan(given), axis=0)
         return given[first, np.arange(len(self.cells))]
+
+    def means(self, values: np.ndarray, cells: np.ndarray | None = None) -> Estimate:
+        """Means of the rows of ``values`` (R, n) over all cells or some, (n,) booleans, with what intervals need."""
+        here = np.ones(len(self.cells), bool) if cells is None else cells
+        kernels = np.array(self.kernels, object)
+        return means(values[:, here], self.settings[here], self.groups[here], kernels[here])
+
+    @cached_property
+    def called(self) -> str:
+        """What intervals over all cells may be called: "95 %" or "nominal 95 %"."""
+        design = Design.of(self.settings, self.groups, self.kernels)
+        return called(design.n_groups, design.n_kernels)
 
     def select(self, cells: np.ndarray) -> Board:
         """The same solvers on a subset of the cells, (n,) booleans."""

@@ -82,6 +82,7 @@ def _scores(table: Leaderboard, pairwise: dict[str, Any] | None) -> dict[str, An
         "groups": table.groups,
         "kernels": table.kernels,
         "note": table.note,
+        "called": table.called,
         "few": "".join("1" if r.few else "0" for r in rows),
         "best": "".join("-" if r.maybe_best is None else "1" if r.maybe_best else "0" for r in rows),
         "needed": [r.needed for r in rows],

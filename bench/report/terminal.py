@@ -49,7 +49,7 @@ def _table(board: Board, entries: Sequence[dict[str, Any]], baseline: str | None
         metric = describe(name)
         table.add_column(metric.label + ARROW[metric.better], justify="right", no_wrap=True)
         if name == paired:
-            table.add_column(Text(f"Δ to {baseline} (95 %)"), justify="right", no_wrap=True)
+            table.add_column(Text(f"Δ to {baseline} ({board.called})"), justify="right", no_wrap=True)
     for title in ("time", "A+Aᵀ", "failed"):
         table.add_column(title, justify="right", no_wrap=True)
     for entry in entries:

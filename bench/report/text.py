@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 MISSING = "–"
 
@@ -24,11 +25,13 @@ def signed(value: float | None, digits: int) -> str:
     return f"+{text}" if text[0].isdigit() and float(text) > 0 else text
 
 
-def interval(low: float, high: float, digits: int, before: str = "") -> str:
-    """``before`` and ``(low to high)`` with signs; "" where there is no interval."""
+def interval(
+    low: float, high: float, digits: int, before: str = "", form: Callable[[float, int], str] = signed
+) -> str:
+    """``before`` and ``(low to high)`` in a form, by default with signs; "" where there is no interval."""
     if not (math.isfinite(low) and math.isfinite(high)):
         return ""
-    return f"{before}({signed(low, digits)} to {signed(high, digits)})"
+    return f"{before}({form(low, digits)} to {form(high, digits)})"
 
 
 def seconds(value: float | None) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.statistics.clusters import Array, Design, influences
-from bench.statistics.interval import MIN_GROUPS, MIN_KERNELS, estimate
+from bench.statistics.interval import MIN_GROUPS, MIN_KERNELS, called, estimate
 from bench.statistics.multiplicity import benjamini_hochberg, holm
 from bench.statistics.power import detectable, groups_needed
 from bench.statistics.ranks import Rivals, compare_with_best, pairwise, rank_ranges
@@ -83,6 +83,7 @@ class Leaderboard:
         groups, kernels, settings: numbers of them in the cells; kernels is None unless groups share kernels.
         compared: cells that every ranked row has: comparisons with the best and ranks rest on them.
         note: "" or why there are no intervals: "one kernel", "2 kernels", "2 groups".
+        called: what the intervals may be called: "95 %", or "nominal 95 %" (see ``interval.SURE``).
     """
 
     rows: tuple[Standing, ...]
@@ -92,6 +93,7 @@ class Leaderboard:
     settings: int
     compared: int
     note: str
+    called: str
 
 
 @dataclass(frozen=True)
@@ -154,6 +156,7 @@ def leaderboard(
         settings=design.n_settings,
         compared=compared,
         note=reason(design),
+        called=called(min((n for n in means.groups.tolist() if n), default=0), design.n_kernels),
     )
 
 

@@ -1,4 +1,6 @@
-"""How often the intervals that the report prints as 95 % hold the truth, in independent simulations.
+"""How often the intervals that the report prints hold the truth, in independent simulations.
+
+From ``bench.statistics.interval.SURE`` groups on they are printed as 95 %, below it as "nominal 95 %".
 
     python benchmarks/evidence/interval_coverage.py [--trials 4000] [--tables 200]
 
@@ -16,7 +18,7 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.statistics.clusters import Array, Design, influences
-from bench.statistics.interval import Estimate, estimate, hall, t_quantile
+from bench.statistics.interval import SURE, Estimate, estimate, hall, t_quantile
 from bench.statistics.ranks import Rivals, compare_with_best, rank_ranges
 
 Draw = Callable[[np.random.Generator, tuple[int, ...]], Array]
@@ -50,12 +52,14 @@ LAWS = (
     Law("mixture 10 %, skewness 2.1", mixture(0.1), 0.47),
     Law("log-normal 1, skewness 6.2", lambda rng, n: rng.lognormal(0, 1, n), float(np.exp(0.5))),
 )
-GROUPS = (5, 7, 10, 14, 20, 40)
+GROUPS = (5, 7, 10, 14, 20, 30, 40)
+#: of the interval that would be widened until the mixtures are nearer to 95 %
+WIDER = 0.97
 
 
-def covered(found: Estimate, truth: float) -> float:
+def covered(found: Estimate, truth: float, level: float = 0.95) -> float:
     """Share of the rows whose interval holds the truth."""
-    low, high = found.interval()
+    low, high = found.interval(level)
     return float(((low <= truth) & (truth <= high)).mean())
 
 
@@ -128,8 +132,9 @@ def skewed(trials: int, rng: np.random.Generator, groups: Sequence[int] = GROUPS
             x = law.draw(rng, (trials, G))
             others = [student(x, law.mean), johnson(x, law.mean), bca(x, law.mean, rng)]
             others += [bootstrap_t(x, law.mean, rng), hall_alone(x, law.mean)]
-            ours = covered(estimate(influences(x, alone(G))), law.mean)
-            yield [law.name, str(G), *(share(c) for c in others), share(ours)]
+            found = estimate(influences(x, alone(G)))
+            others.append(covered(found, law.mean, WIDER))
+            yield [law.name, str(G), *(share(c) for c in others), share(covered(found, law.mean))]
 
 
 def crossed_data(rng: np.random.Generator, trials: int, G: int, K: int, kernel: float, law: Draw) -> Array:
@@ -202,13 +207,13 @@ def show(title: str, heads: Sequence[str], lines: Iterable[list[str]]) -> list[l
 
 
 def main() -> None:
-    """Print the tables, and how many of the lines lie within 93 to 97 %."""
+    """Print the tables, how many of the lines lie within 93 to 97 %, and the ends of those printed as 95 %."""
     parser = argparse.ArgumentParser(description="Coverage of the intervals that the report prints.")
     parser.add_argument("--trials", type=int, default=4000)
     parser.add_argument("--tables", type=int, default=200)
     args = parser.parse_args()
     rng = np.random.default_rng(0)
-    heads = ["law", "groups", "Student", "Johnson", "BCa", "bootstrap-t", "Hall", "printed"]
+    heads = ["law", "groups", "Student", "Johnson", "BCa", "bootstrap-t", "Hall", "wider", "printed"]
     made = [show("Kernels of their own", heads, skewed(args.trials, rng))]
     heads = ["groups' law", "kernels", "groups", "kernel σ", "by group", "min(G, K) - 1", "printed"]
     made.append(show("Kernels that groups share", heads, shared_kernels(args.trials, rng)))
@@ -218,6 +223,8 @@ def main() -> None:
     for lines in made:
         inside = [0.93 <= float(line[-1]) <= 0.97 for line in lines]
         print(f"\n{sum(inside)} of {len(inside)} within 93 to 97 %")
+    sure = [float(line[-1]) for line in made[0] if int(line[1]) >= SURE]
+    print(f"printed as 95 %: {min(sure):.3f} to {max(sure):.3f}")
 
 
 if __name__ == "__main__":

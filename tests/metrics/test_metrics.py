@@ -63,7 +63,7 @@ def test_an_unknown_metric_is_named_with_a_guess():
 
 
 def test_names_are_known_without_torch_scipy_or_skimage():
-    modules = "sys, bench.metrics.evaluate, bench.statistics.paired, bench.statistics.leaderboard"
+    modules = "sys, bench.metrics.evaluate, bench.statistics.interval, bench.statistics.leaderboard"
     code = f"import {modules}; print({{'torch', 'scipy', 'skimage', 'lpips'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"

@@ -55,7 +55,7 @@ def edit(file: Path, text: str = EDIT) -> None:
         ["grid/cells.py", "grid/planner.py", "grid/read.py", "plugins/lookup.py", "plugins/settings.py", "errors.py"],
         [
             "imaging/picture_files.py",
-            "statistics/paired.py",
+            "statistics/interval.py",
             "running/runner.py",
             "running/environment.py",
             "files.py",

@@ -13,7 +13,7 @@ from bench.report.figures.draw import draw
 from bench.report.figures.style import inline, plain
 from bench.report.load import load
 from bench.report.tables import leaderboard
-from bench.statistics.paired import clustered_mean, paired_difference
+from bench.statistics.interval import means
 from tests import fake_run
 
 NAMES = {
@@ -87,11 +87,13 @@ def test_the_table_behind_the_curves_holds_clustered_means_and_paired_difference
         line = next(r for r in csv.DictReader(file) if (r["solver"], r["noise"], r["T"]) == ("tv", "high", "0.25"))
     here = board.settings == "shake T=0.25 · high"
     tv, wiener = (board.values("psnr")[board.solvers.index(s), here] for s in ("tv", "wiener"))
-    mean, half = clustered_mean(tv, board.images[here])
-    found = paired_difference(tv, wiener, board.images[here])
-    assert (float(line["mean"]), float(line["half_width_95"])) == pytest.approx((mean, half))
-    assert float(line["difference"]) == pytest.approx(found.mean)
-    assert float(line["difference_half_width_95"]) == pytest.approx(found.half_width)
+    both = means(np.stack([tv, tv - wiener]), board.settings[here], board.groups[here])
+    for name, (mean, low, high) in zip(
+        ("", "difference_"), zip(both.mean, *both.interval(), strict=True), strict=True
+    ):
+        numbers = [float(line[f"{name}{part}"]) for part in ("low", "high")]
+        assert numbers == pytest.approx([low, high])
+        assert float(line[name.rstrip("_") or "mean"]) == pytest.approx(mean)
 
 
 def test_gains_are_positive_where_a_solver_is_better_whatever_the_metrics_direction(board):

@@ -113,8 +113,8 @@ def _lines(ax: Any, panel: Panel, kind: str, subject: Subject) -> None:
         at = line["at"] + panel.dodge * (k - (len(subject.looks) - 1) / 2)
         ax.plot(at, line[kind], **how, markeredgewidth=0, zorder=3)
         if kind == "difference":
-            half = line["difference_half_width_95"].fillna(0)
-            ax.vlines(at, line[kind] - half, line[kind] + half, color=how["color"], lw=0.8, zorder=2)
+            ends = (line[f"{kind}_{end}"].fillna(line[kind]) for end in ("low", "high"))
+            ax.vlines(at, *ends, color=how["color"], lw=0.8, zorder=2)
     ax.set_xticks(*panel.ticks)
     if sum(len(t) for t in panel.ticks[1]) > 16:
         ax.tick_params(axis="x", labelrotation=35)

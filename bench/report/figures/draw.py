@@ -107,9 +107,9 @@ def _figures(
 
 def _curves(board: Board, rows: Sequence[Row], frame: Frame, subject: curves.Subject) -> Iterator[Drawn]:
     metric = subject.metric
-    interval = "Means over images."
+    interval = "Means over photographs."
     if subject.baseline:
-        interval += f" Below: the paired difference to {subject.baseline} with its 95 % interval."
+        interval += f" Below: the paired difference to {subject.baseline} with its {board.called} interval."
     curves_of: list[tuple[str, str, str, Callable[[], tuple[Any, Frame] | None]]] = [
         ("against_exposure", f"{metric.label} against exposure T",
          f"A longer exposure gathers more light and more blur (Boracchi & Foi, IEEE TIP 2012). {interval}",

@@ -12,7 +12,7 @@ import numpy as np
 from bench.report.board import Board, describe
 from bench.report.load import Row
 from bench.report.tables import median
-from bench.statistics.paired import clustered_mean
+from bench.statistics import interval
 
 #: a pandas DataFrame; by pandas' own annotations a column of one may be any of six types
 Frame = Any
@@ -28,7 +28,7 @@ def results(board: Board, metric: str, baseline: str | None) -> Frame:
     values = board.values(metric)
     about = {r["setting"]: r for line in board.rows for r in line if r is not None}
     cells = {
-        "setting": board.settings, "image": board.images, "group": board.groups,
+        "setting": board.settings, "image": board.images, "group": board.groups, "kernel": board.kernels,
         **{k: [about[s].get(k) for s in board.settings.tolist()] for k in ("blur", "noise", "T")},
     }  # fmt: skip
     cells["shape"] = [re.sub(r"\s*\bT=[\d.e+-]+", "", b or "") or b for b in cells["blur"]]
@@ -43,25 +43,31 @@ def results(board: Board, metric: str, baseline: str | None) -> Frame:
 
 
 def means(frame: Frame, by: Sequence[str]) -> Frame:
-    """Mean and half width of the 95 % interval, clustered by image, of value and difference per group."""
+    """Mean and interval (``low``, ``high``) of value and difference, for each value of the columns ``by``.
+
+    ``called`` says what the intervals may be called: see ``bench.statistics.interval.SURE``.
+    """
     import pandas as pd
 
     lines = []
     for key, group in frame.groupby(list(by), sort=False, dropna=False):
         line = dict(zip(by, key if isinstance(key, tuple) else (key,), strict=True))
-        clusters = group["group"].to_numpy()
-        line["mean"], line["half_width_95"] = clustered_mean(group["value"].to_numpy(float), clusters)
-        difference = group["difference"].to_numpy(float)
-        line["difference"], line["difference_half_width_95"] = clustered_mean(difference, clusters)
+        parts = [group[name].to_numpy() for name in ("setting", "group", "kernel")]
+        pair = interval.means(group[["value", "difference"]].to_numpy(float).T, *parts)
+        (low, high), (of_value, of_difference) = pair.interval(), pair.mean
+        line |= {"mean": of_value, "low": low[0], "high": high[0]}
+        line |= {"difference": of_difference, "difference_low": low[1], "difference_high": high[1]}
+        line["called"] = interval.called(int(pair.groups[0]))
         lines.append(line)
     return pd.DataFrame(lines)
 
 
 def solvers(board: Board, metrics: Sequence[str]) -> Frame:
-    """One line per solver: family, median seconds and evaluations, mean and half width of each metric."""
+    """One line per solver: family, median seconds and evaluations, mean and ends of the interval of each metric."""
     import pandas as pd
 
-    lines = []
+    lines, tables = [], {m: board.means(board.values(m)) for m in metrics}
+    ends = {m: table.interval() for m, table in tables.items()}
     for s, solver in enumerate(board.solvers):
         ok = [r for r in board.rows[s] if r is not None and r["status"] == "ok"]
         first = next(r for r in board.rows[s] if r is not None)
@@ -71,8 +77,9 @@ def solvers(board: Board, metrics: Sequence[str]) -> Frame:
             "seconds": median(r.get("seconds") for r in ok),
             "evaluations": median((r.get("nfe_forward") or 0) + (r.get("nfe_backward") or 0) for r in ok),
         }
-        for m in metrics:
-            line[m], line[f"{m}_half_width_95"] = clustered_mean(board.values(m)[s], board.groups)
+        for m, table in tables.items():
+            low, high = ends[m]
+            line |= {m: table.mean[s], f"{m}_low": low[s], f"{m}_high": high[s]}
         lines.append(line)
     return pd.DataFrame(lines)
 

@@ -7,12 +7,16 @@ import re
 import numpy as np
 
 from bench.report.board import Board, describe
-from bench.report.studies.table import Line, Part, Table, Value, about, crossed, headings, means, parts, used
+from bench.report.studies.table import Line, Part, Table, Value, about, crossed, headings, means, parts, used, values
 from bench.report.text import number, signed
-from bench.statistics.paired import clustered_mean, paired_difference
+from bench.statistics.interval import means as statistics
 
 PICTURES = ("psnr", "ssim", "lpips_alex")
-INTERVALS = "Means over images, with 95 % intervals; the best of a column is underlined."
+
+
+def intervals(board: Board) -> str:
+    """What the tables show, in words."""
+    return f"Means over photographs, with {board.called} intervals; the best of a column is underlined."
 
 
 def architectures(board: Board) -> list[Table]:
@@ -32,7 +36,7 @@ def kernel_sizes(board: Board) -> list[Table]:
         sizes = [Part(p.label, p.cells & noise.cells) for p in parts(board, "blur")]
         title = f"Table 3: sizes of the kernel, noise: {noise.label}"
         lines = crossed(board, sizes, metrics, board.solvers)
-        tables.append(Table(f"table3-{k}", title, INTERVALS, "Method", *headings(sizes, metrics), lines))
+        tables.append(Table(f"table3-{k}", title, intervals(board), "Method", *headings(sizes, metrics), lines))
     return tables
 
 
@@ -42,12 +46,12 @@ def noise_levels(board: Board) -> list[Table]:
     rest = [s for s in board.solvers if s != "blurred"]
     lines: list[Line] = []
     for level in parts(board, "noise"):
-        given = [means(m, board.inputs(m)[None, level.cells], board.groups[level.cells])[0] for m in metrics]
-        lines.append(Line("In", [*(Value(v.text, v.half) for v in given), Value("")], level.label))
+        given = [means(m, board.means(board.inputs(m)[None], level.cells))[0] for m in metrics]
+        lines.append(Line("In", [*(Value(v.text, v.interval) for v in given), Value("")], level.label))
         for line in crossed(board, [level], metrics, rest):
             lines.append(Line(line.label, [*line.values, _gain(board, line.label, level)], level.label))
     heads = [*(describe(m).label for m in metrics), "gain (dB)"]
-    caption = f"“In” is the degraded picture, the gain is paired with it. {INTERVALS}"
+    caption = f"“In” is the degraded picture, the gain is paired with it. {intervals(board)}"
     return [Table("table4", "Table 4: levels of noise", caption, "Noise", [], heads, lines)]
 
 
@@ -74,33 +78,35 @@ def learnt(board: Board) -> list[Table]:
 def _plain(board: Board, name: str, title: str) -> Table:
     everything, metrics = Part("", np.ones(len(board.cells), bool)), used(board, *PICTURES)
     lines = crossed(board, [everything], metrics, board.solvers)
-    return Table(name, title, INTERVALS, "Method", *headings([everything], metrics), lines)
+    return Table(name, title, intervals(board), "Method", *headings([everything], metrics), lines)
 
 
 def _by(board: Board, column: str, name: str, title: str, solvers: list[str]) -> Table:
     columns, metrics = parts(board, column), used(board, "psnr", "ssim")
     lines = crossed(board, columns, metrics, solvers)
-    return Table(name, title, INTERVALS, "Method", *headings(columns, metrics), lines)
+    return Table(name, title, intervals(board), "Method", *headings(columns, metrics), lines)
 
 
 def _gain(board: Board, solver: str, level: Part) -> Value:
-    values = board.values("psnr")[board.solvers.index(solver)][level.cells]
-    gain = paired_difference(values, board.inputs("psnr")[level.cells], board.groups[level.cells])
-    return Value(signed(gain.mean, 2), "" if np.isnan(gain.half_width) else number(gain.half_width, 2))
+    own = board.values("psnr")[board.solvers.index(solver)]
+    return values(board.means((own - board.inputs("psnr"))[None], level.cells), 2, signed)[0]
 
 
 def _exposures(board: Board, shape: Part, T: np.ndarray) -> Table:
     stops = sorted(set(T[shape.cells].tolist()))
     columns = [Part(f"T = {t:g}", shape.cells & (t == T)) for t in stops]
-    lines = []
-    for solver, values in zip(board.solvers, board.values("psnr"), strict=True):
-        curve = [clustered_mean(values[c.cells], board.groups[c.cells])[0] for c in columns]
-        lines.append(Line(solver, [*_curve(curve), *_verdict(stops, curve)]))
+    psnr = board.values("psnr")
+    curves = np.array([board.means(psnr, c.cells).mean for c in columns]).T
+    slopes = _per_octave(board, shape.cells, T)
+    lines = [
+        Line(solver, [*_curve(curve), *_best(stops, curve), slope])
+        for solver, curve, slope in zip(board.solvers, curves.tolist(), slopes, strict=True)
+    ]
     heads = [*(c.label for c in columns), "best T", "T = 1 against best", "per octave, T ≥ 1/4"]
     caption = (
         "PSNR (dB), the best T of each method underlined; “per octave” is the mean change per doubling of T from 1/4 "
-        "to 1. Boracchi & Foi (2012): on a straight path there is a best T, on a shaken one quality levels off. The "
-        "curves are among the figures."
+        f"to 1 on the same paths, with its {board.called} interval. Boracchi & Foi (2012): on a straight path there "
+        "is a best T, on a shaken one quality levels off. The curves are among the figures."
     )
     return Table(f"fig4-{shape.label}", f"Figure 4: exposure, {shape.label}", caption, "Method", [], heads, lines)
 
@@ -109,11 +115,25 @@ def _curve(curve: list[float]) -> list[Value]:
     return [Value(number(v, 2), best=v == np.nanmax(curve)) for v in curve]
 
 
-def _verdict(stops: list[float], curve: list[float]) -> list[Value]:
+def _best(stops: list[float], curve: list[float]) -> list[Value]:
+    """The best T, and what T = 1 loses against it."""
     if not np.isfinite(curve).any():
-        return [Value(number(None, 2))] * 3
+        return [Value(number(None, 2))] * 2
     best = int(np.nanargmax(curve))
-    late = [(np.log2(t), v) for t, v in zip(stops, curve, strict=True) if t >= 0.25]
-    span = late[-1][0] - late[0][0] if late else 0
-    slope = (late[-1][1] - late[0][1]) / span if span else float("nan")
-    return [Value(f"{stops[best]:g}"), Value(signed(curve[-1] - curve[best], 2)), Value(signed(float(slope), 2))]
+    return [Value(f"{stops[best]:g}"), Value(signed(curve[-1] - curve[best], 2))]
+
+
+def _per_octave(board: Board, cells: np.ndarray, T: np.ndarray) -> list[Value]:
+    """Change of PSNR per doubling of T from the first T of at least 1/4 to the last, on the same images and paths."""
+    late = sorted({t for t in T[cells].tolist() if t >= 0.25})
+    if len(late) < 2:
+        return [Value(number(None, 2))] * len(board.solvers)
+    first, last = (
+        {(c.scene, c.psf_index, c.rep): i for i, c in enumerate(board.cells) if cells[i] and T[i] == t}
+        for t in (late[0], late[-1])
+    )
+    both = [(first[k], last[k]) for k in first.keys() & last.keys()]
+    i, j = (np.array(x, int) for x in zip(*sorted(both), strict=True)) if both else (np.zeros(0, int),) * 2
+    psnr, kernels = board.values("psnr"), np.array(board.kernels, object)
+    change = (psnr[:, j] - psnr[:, i]) / np.log2(late[-1] / late[0])
+    return values(statistics(change, np.zeros(len(j)), board.groups[j], kernels[j]), 2, signed)

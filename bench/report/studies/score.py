@@ -10,7 +10,6 @@ from bench.metrics.evaluate import SCORE_POINTS, SCORE_PSNR
 from bench.report.board import Board
 from bench.report.studies.table import Line, Table, Value, parts
 from bench.report.text import number
-from bench.statistics.paired import clustered_mean
 
 
 def score_convir(datasets: Mapping[str, tuple[float, float]]) -> float:
@@ -26,13 +25,11 @@ def score_table(board: Board) -> Table:
     """Solvers in rows; PSNR and SSIM of each dataset, and the score."""
     datasets = parts(board, "dataset")
     psnr, ssim = board.values("psnr"), board.values("ssim")
+    of_dataset = {d.label: [board.means(v, d.cells).mean for v in (psnr, ssim)] for d in datasets}
     scored: list[tuple[float, Line]] = []
     for s, solver in enumerate(board.solvers):
-        means = {
-            d.label: tuple(clustered_mean(v[s, d.cells], board.groups[d.cells])[0] for v in (psnr, ssim))
-            for d in datasets
-        }
-        score = score_convir({name: (m[0], m[1]) for name, m in means.items()})
+        means = {name: (float(p[s]), float(q[s])) for name, (p, q) in of_dataset.items()}
+        score = score_convir(means)
         cells = [Value(number(v, digits)) for m in means.values() for v, digits in zip(m, (2, 3), strict=True)]
         scored.append((score, Line(solver, cells)))
     best = max((score for score, _ in scored if np.isfinite(score)), default=None)

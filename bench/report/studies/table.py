@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from bench.report.board import Board, describe
-from bench.report.text import number
-from bench.statistics.paired import clustered_mean
+from bench.report.text import interval, number
+from bench.statistics.interval import Estimate
 
 
 @dataclass(frozen=True)
 class Value:
-    """One number: its text, the half width of its 95 % interval as text or "", whether it is the column's best."""
+    """One number: its text, its interval as text or "", whether it is the column's best."""
 
     text: str
-    half: str = ""
+    interval: str = ""
     best: bool = False
 
 
@@ -77,23 +77,22 @@ def used(board: Board, *names: str) -> list[str]:
 
 
 def crossed(board: Board, columns: Sequence[Part], metrics: Sequence[str], solvers: Sequence[str]) -> list[Line]:
-    """One line per solver; for each part, the mean of each metric with its interval, clustered by image."""
+    """One line per solver; for each part, the mean of each metric with its interval."""
     index = [board.solvers.index(s) for s in solvers]
     lines = [Line(s, []) for s in solvers]
     for part in columns:
         for metric in metrics:
-            column = means(metric, board.values(metric)[index][:, part.cells], board.groups[part.cells])
+            column = means(metric, board.means(board.values(metric)[index], part.cells))
             for line, value in zip(lines, column, strict=True):
                 line.values.append(value)
     return lines
 
 
-def means(metric: str, values: np.ndarray, images: np.ndarray) -> list[Value]:
-    """The means of the rows of ``values`` (S, n), the best of them marked; equal text shares the mark."""
+def means(metric: str, rows: Estimate) -> list[Value]:
+    """The means of rows (S,), the best of them marked; equal text shares the mark."""
     about = describe(metric)
-    intervals = [clustered_mean(v, images) for v in values]
-    column = [_value(mean, half, about.digits) for mean, half in intervals]
-    loss = about.loss(np.array([mean for mean, _ in intervals]))
+    column = values(rows, about.digits)
+    loss = about.loss(rows.mean)
     if about.better == "one" or not np.isfinite(loss).any():
         return column
     best = column[int(np.nanargmin(loss))].text
@@ -107,5 +106,10 @@ def headings(columns: Sequence[Part], metrics: Sequence[str]) -> tuple[list[tupl
     return groups, labels * len(columns)
 
 
-def _value(mean: float, half: float, digits: int) -> Value:
-    return Value(number(mean, digits), "" if np.isnan(half) else number(half, digits))
+def values(rows: Estimate, digits: int, text: Callable[[float, int], str] = number) -> list[Value]:
+    """Each mean with its interval, in the same form."""
+    ends = zip(*rows.interval(), strict=True)
+    return [
+        Value(text(float(mean), digits), interval(float(low), float(high), digits, form=text))
+        for mean, (low, high) in zip(rows.mean, ends, strict=True)
+    ]

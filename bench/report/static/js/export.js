@@ -122,7 +122,7 @@ export function boardLatex() {
     "Seconds",
   ];
   const columns = [column(metric), ...(paired ? [latexDeltas(metric)] : []), ...others.map(column), time];
-  const about = paired ? `; paired difference to ${state.baseline} with its 95 % interval` : "";
+  const about = paired ? `; paired difference to ${state.baseline} with its ${scoreNow().called} interval` : "";
   return latexTable(heads, columns, boardNote() + about);
 }
 

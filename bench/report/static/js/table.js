@@ -20,7 +20,7 @@ function standingColumns(metric) {
       entries.some((e) => e.score.best !== null) && {
         key: "best",
         head: "Best?",
-        tip: "● may be the best: not distinguishable from the best row, 95 % for all rows together (Hsu 1984)",
+        tip: "● may be the best: not distinguishable from the best row, for all rows together (Hsu 1984)",
         first: "down",
         by: (e) => Number(e.score.best) - lossOf(metric)(e.score.mean) * 1e-9,
         cell: bestCell,
@@ -40,7 +40,7 @@ function standingColumns(metric) {
       state.baseline && {
         key: "delta",
         head: `Δ ${metric.label}`,
-        tip: `Paired difference to ${state.baseline} on the same cells, with its 95 % interval${groupsText()}`,
+        tip: `Paired difference to ${state.baseline} on the same cells, with its ${scoreNow().called} interval${groupsText()}`,
         first: "down",
         by: (e) => (e.delta ? e.delta.mean : NaN),
         cell: (e) => deltaCell(e, metric),
@@ -49,7 +49,7 @@ function standingColumns(metric) {
       scoreNow().ranks && {
         key: "rank",
         head: "Ranks",
-        tip: "The places that the data do not rule out, 95 % for each row by itself",
+        tip: `The places that the data do not rule out, at ${scoreNow().called} for each row by itself`,
         first: "up",
         by: (e) => (e.score.rank ? e.score.rank[0] + e.score.rank[1] / 1000 : NaN),
         cell: rankCell,
@@ -161,7 +161,7 @@ function withInterval(score, metric, format) {
 
 function valueCell(score, metric) {
   const interval = intervalText(score, metric);
-  const title = interval ? `95 % interval of the mean ${interval}${groupsText()}` : whyNot();
+  const title = interval ? `${scoreNow().called} interval of the mean ${interval}${groupsText()}` : whyNot();
   return [h("span", { class: "value", title }, number(score.mean, metric.digits))];
 }
 
