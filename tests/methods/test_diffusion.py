@@ -261,7 +261,7 @@ def table() -> ErrorPower:
     """C = σ² f^-2 / (1 + ...) replaced by a pure power law, which interpolation in logarithms keeps exactly."""
     frequencies = (0.05, 0.1, 0.2, 0.4)
     rows = tuple(tuple(0.01 * s**0.5 / f for f in frequencies) for s in SIGMAS)
-    return ErrorPower(SIGMAS, frequencies, rows, 0.1)
+    return ErrorPower(SIGMAS, frequencies, (rows,), 0.1)
 
 
 def test_the_error_spectrum_interpolates_a_power_law_exactly_and_keeps_to_its_ends() -> None:

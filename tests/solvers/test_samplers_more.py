@@ -43,7 +43,7 @@ PRIOR = GaussianPrior()
 class Constant:
     """A prior that answers x0 to everything and keeps what it was asked."""
 
-    stride, mean = 1, 0.0
+    channels, stride, mean = 1, 1, 0.0
 
     def __init__(self, x0: Tensor):
         self.schedule, self.answer = Schedule.make("linear"), x0

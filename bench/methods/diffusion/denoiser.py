@@ -23,18 +23,25 @@ class Prior(Protocol):
         ...
 
     @property
+    def channels(self) -> int:
+        """Of its images: 1 for gray, 3 for colours that it sees together."""
+        ...
+
+    @property
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
         ...
 
     def x0(self, x: Tensor, t: Tensor) -> Tensor:
-        """E[x_0 | x_t], (B, 1, H, W), at real steps t (B,)."""
+        """E[x_0 | x_t], (B, channels, H, W), at real steps t (B,)."""
         ...
 
     def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
         """C(f) = E|F(x_0 - E[x_0 | x_t])|² / (H W) at s/a = sigma: rfft2 layout (H, W // 2 + 1).
 
-        At infinite sigma it is the power spectrum of the images themselves, less their mean.
+        At infinite sigma it is the power spectrum of the images themselves, less their mean. Of a colour prior: that
+        of each opponent component (see ``bench.methods.diffusion.colours``), (channels, H, W // 2 + 1), or one that
+        holds for all of them.
         """
         ...
 
@@ -49,10 +56,11 @@ class Denoiser:
 
     def __init__(self, prior: Prior, cost: Cost | None = None):
         self.prior, self.cost = prior, cost or Cost()
-        self.schedule, self.stride, self.mean = prior.schedule, prior.stride, prior.mean
+        self.schedule, self.channels, self.stride = prior.schedule, prior.channels, prior.stride
+        self.mean = prior.mean
 
     def x0(self, x: Tensor, level: Level | Sequence[Level]) -> Tensor:
-        """E[x_0 | x_t] (B, 1, H, W), not clipped; differentiable in x. ``level``: of all images, or of each."""
+        """E[x_0 | x_t] (B, channels, H, W), not clipped; differentiable in x. ``level``: of all, or of each."""
         self.cost.nfe_forward += 1
         H, W = x.shape[-2:]
         bottom, right = -H % self.stride, -W % self.stride

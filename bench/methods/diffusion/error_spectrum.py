@@ -2,7 +2,8 @@
 
 A sampler that trusts its denoiser too much fits noise, one that trusts it too little ignores the prior. For the
 exact denoiser of a stationary Gaussian prior S the error has the spectrum S σ² / (S + σ²); for a trained network
-it is measured, once, on training images, and travels on the card of the weights.
+it is measured, once, on training images, and travels on the card of the weights. Errors of a colour denoiser are
+measured in opponent colours (see ``bench.methods.diffusion.colours``), where they hardly correlate.
 """
 
 from __future__ import annotations
@@ -17,6 +18,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from bench.methods.diffusion.colours import to_opponent
+
 #: σ = s/a at which the error is measured, in [-1, 1] units; the last stands for infinity.
 SIGMAS = tuple(0.005 * 2**k for k in range(14))
 #: Edges of the rings of spatial frequency, in cycles per pixel.
@@ -25,33 +28,36 @@ EDGES = (0.0, *(0.5 * 2 ** (-k / 2) for k in range(10, -1, -1)), 0.72)
 
 @dataclass(frozen=True)
 class ErrorPower:
-    """The table C(σ, |f|), read with interpolation in log σ, log |f| and log C.
+    """The tables C(σ, |f|), read with interpolation in log σ, log |f| and log C.
 
     Attributes:
         sigmas: increasing.
         frequencies: mean |f| of each ring, cycles per pixel, increasing.
-        power: one row per sigma; white noise of variance v has the power v.
+        power: for each opponent component, or for gray alone, one row per sigma; white noise of variance v has the
+            power v.
         mean: mean intensity of the images, in [-1, 1].
     """
 
     sigmas: tuple[float, ...]
     frequencies: tuple[float, ...]
-    power: tuple[tuple[float, ...], ...]
+    power: tuple[tuple[tuple[float, ...], ...], ...]
     mean: float
 
     @classmethod
     def of(cls, card: dict[str, Any]) -> ErrorPower:
-        """From the entry of a card."""
-        rows = tuple(tuple(float(v) for v in row) for row in card["power"])
-        return cls(tuple(card["sigmas"]), tuple(card["frequencies"]), rows, float(card["mean"]))
+        """From the entry of a card: ``power`` is a table, or a list of one for each opponent component."""
+        power = card["power"]
+        tables = power if isinstance(power[0][0], list | tuple) else [power]
+        read = tuple(tuple(tuple(float(v) for v in row) for row in table) for table in tables)
+        return cls(tuple(card["sigmas"]), tuple(card["frequencies"]), read, float(card["mean"]))
 
     def card(self) -> dict[str, Any]:
         """Plain data, to four digits."""
-        power = [[float(f"{v:.4g}") for v in row] for row in self.power]
+        tables = [[[float(f"{v:.4g}") for v in row] for row in table] for table in self.power]
         return {
             "sigmas": list(self.sigmas),
             "frequencies": [round(f, 5) for f in self.frequencies],
-            "power": power,
+            "power": tables if len(tables) > 1 else tables[0],
             "mean": round(self.mean, 4),
         }
 
@@ -60,12 +66,17 @@ class ErrorPower:
         return torch.tensor(self.power, dtype=torch.float64).log()
 
     def __call__(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
-        """C on a grid of ``shape``: rfft2 layout (H, W // 2 + 1), dtype and device of ``like``."""
+        """C on a grid of ``shape``: rfft2 layout (H, W // 2 + 1), dtype and device of ``like``.
+
+        Of several components (components, H, W // 2 + 1).
+        """
         log_sigmas = torch.tensor(self.sigmas, dtype=torch.float64).log()
         at = torch.tensor(max(sigma, 1e-12), dtype=torch.float64).log()
-        row = _interpolate(log_sigmas, self._log_power, at.clamp(log_sigmas[0], log_sigmas[-1]).view(1))[0]
+        at = at.clamp(log_sigmas[0], log_sigmas[-1]).view(1)
         low, part = _rings_of(self.frequencies, shape)
-        values = torch.lerp(row[low], row[low + 1], part).to(like).exp()
+        rows = [_interpolate(log_sigmas, table, at)[0] for table in self._log_power]
+        values = torch.stack([torch.lerp(row[low], row[low + 1], part) for row in rows]).to(like).exp()
+        values = values if len(rows) > 1 else values[0]
         # Below the lowest level the error cannot exceed the noise: C <= σ², which binds long before.
         return values.clamp(max=sigma**2) if math.isfinite(sigma) else values
 
@@ -74,16 +85,17 @@ def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0
     """The table of a denoiser.
 
     Args:
-        x: clean images (n, 1, H, W) in [-1, 1], that the denoiser was trained on.
+        x: clean images (n, C, H, W) in [-1, 1], that the denoiser was trained on.
         denoise: (y, sigma) -> estimates of x from y = x + sigma n.
     """
     generator = torch.Generator().manual_seed(seed)
     window, rings = _hann(x.shape[-2], x.shape[-1]), _rings(x.shape[-2], x.shape[-1])
     mean = float(x.mean())
 
-    def power(error: Tensor) -> tuple[float, ...]:
-        spectrum = (torch.fft.rfft2(error.double() * window).abs() ** 2).mean((0, 1)) / (window**2).sum()
-        return tuple(float(spectrum[ring].mean()) for ring in rings)
+    def power(error: Tensor) -> list[tuple[float, ...]]:
+        coloured = to_opponent(error.double()) if error.shape[1] > 1 else error.double()
+        spectra = (torch.fft.rfft2(coloured * window).abs() ** 2).mean(0) / (window**2).sum()
+        return [tuple(float(spectrum[ring].mean()) for ring in rings) for spectrum in spectra]
 
     rows = []
     for sigma in SIGMAS[:-1]:
@@ -91,7 +103,7 @@ def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0
         rows.append(power(x - denoise(x + sigma * noise, sigma)))
     rows.append(power(x - mean))
     f = _frequency(x.shape[-2], x.shape[-1])
-    return ErrorPower(SIGMAS, tuple(float(f[ring].mean()) for ring in rings), tuple(rows), mean)
+    return ErrorPower(SIGMAS, tuple(float(f[ring].mean()) for ring in rings), tuple(zip(*rows, strict=True)), mean)
 
 
 def _hann(H: int, W: int) -> Tensor:

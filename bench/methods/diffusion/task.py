@@ -1,4 +1,4 @@
-"""A deblurring problem in a diffusion model's terms: images in [-1, 1], one channel at a time, on its canvas."""
+"""A deblurring problem in a diffusion model's terms: images in [-1, 1] of the prior's channels, on their canvas."""
 
 from __future__ import annotations
 
@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from bench.errors import SettingError
 from bench.imaging.blur import convolve, otf
 from bench.methods.classical.conjugate_gradients import conjugate_gradients
 from bench.methods.classical.spectra import VARIANCE_FLOOR
+from bench.methods.diffusion.colours import convolve_opponent
 from bench.methods.diffusion.levels import Level, at_sigma
 from bench.methods.problem import Problem
 
@@ -25,7 +27,11 @@ class Task:
 
     On ``valid`` data the canvas holds the whole scene that the sensor's pixels draw on, rounded up to the network's
     stride: A blurs it periodically and keeps what the sensor saw, so that nothing is assumed about the outside and
-    the prior paints it. On ``circular`` data the canvas is the image. Colours are independent gray images.
+    the prior paints it. On ``circular`` data the canvas is the image.
+
+    A gray prior, of one channel, takes the colours of a picture for independent gray images: n = B C images of c = 1
+    channel. A prior of the picture's C channels takes them jointly: n = B images of c = C channels, with one kernel
+    and one noise level each. Anything else is refused.
 
     Args:
         problem: with blur, noise level and prior.
@@ -33,23 +39,27 @@ class Task:
             3 × 3 pixels; "mean": that of the mean intensity everywhere.
 
     Attributes:
-        y: (n, 1, H, W), n = B C images.
-        variance: of the noise, (n, 1, H, W) or (n, 1, 1, 1).
+        channels: c.
+        y: (n, c, H, W).
+        variance: of the noise, (n, c, H, W) or (n, 1, 1, 1).
         shape: (H', W') of the canvas.
         prior: the denoiser.
+
+    Raises SettingError for a prior whose channels fit neither way.
     """
 
     def __init__(self, problem: Problem, photons: Photons = "pixel"):
         self.problem, self.prior, self.blur = problem, problem.prior, problem.blur
-        self.y = 2 * self._folded(problem.y) - 1
+        self.channels = _channels(self.prior.channels, problem.y.shape[1])
+        self.y = 2 * self._images(problem.y) - 1
         self.variance = 4 * self._variance(photons)
-        psf = self.blur.psf.repeat_interleave(problem.y.shape[1], 0)
+        psf = self.blur.psf.repeat_interleave(problem.y.shape[1] // self.channels, 0)
         self.shape = self._canvas()
         self.K = otf(psf, self.shape)
 
     @property
     def n(self) -> int:
-        """Number of gray images."""
+        """Number of images: gray ones, or pictures with all their colours."""
         return len(self.y)
 
     @cached_property
@@ -60,7 +70,7 @@ class Task:
     # --- the forward operator ---------------------------------------------------------------------------------
 
     def A(self, x: Tensor) -> Tensor:
-        """Blur canvases (n, 1, H', W') into measurements (n, 1, H, W)."""
+        """Blur canvases (n, c, H', W') into measurements (n, c, H, W)."""
         self.problem.cost.n_A += 1
         return self.crop(convolve(x, self.K))
 
@@ -85,16 +95,17 @@ class Task:
         """C Aᵀ λ with (A C Aᵀ + Σ) λ = r: the shift of a Gaussian N(x_0, C)'s mean when y - A x_0 = r is seen.
 
         Args:
-            r: residuals (n, 1, H, W).
-            C: power spectrum of the covariance on the canvas, (H', W'//2 + 1) or (n, 1, ...) or a number's tensor.
+            r: residuals (n, c, H, W).
+            C: power spectrum of the covariance on the canvas: (H', W'//2 + 1) or (n, 1, ...) or a number's tensor,
+                the same for all channels; or (c, H', W'//2 + 1), of each opponent component (see ``colours``).
             start: λ of a similar system, to begin with.
 
         Returns:
-            The shift (n, 1, H', W') and λ (n, 1, H, W).
+            The shift (n, c, H', W') and λ (n, c, H, W).
         """
         multiplier = self.solve(r, C, start)
         self.problem.cost.n_At += 1
-        return convolve(self.extend(multiplier), self.K.conj() * C), multiplier
+        return convolve_opponent(self.extend(multiplier), self.K.conj() * C), multiplier
 
     def solve(self, r: Tensor, C: Tensor, start: Tensor | None = None) -> Tensor:
         """λ of (A C Aᵀ + Σ) λ = r: by FFT where A C Aᵀ + Σ is a convolution, else by conjugate gradients."""
@@ -103,20 +114,20 @@ class Task:
         inverse = 1 / (power + mean)
 
         def precondition(v: Tensor) -> Tensor:
-            return self.crop(convolve(self.extend(v), inverse))
+            return self.crop(convolve_opponent(self.extend(v), inverse))
 
         if self.shape == self.blur.shape and self.variance.shape == mean.shape:
             return precondition(r)
 
         def system(v: Tensor) -> Tensor:
-            return self.crop(convolve(self.extend(v), power)) + self.variance * v
+            return self.crop(convolve_opponent(self.extend(v), power)) + self.variance * v
 
         return conjugate_gradients(system, r, precondition, start)
 
     def wiener(self) -> Tensor:
         """The linear estimate under the prior's own power spectrum: E[x | y] were images Gaussian."""
         C = self.prior.error_power(math.inf, self.shape, self.y)
-        mean = torch.full((self.n, 1, *self.shape), self.prior.mean, dtype=self.y.dtype, device=self.y.device)
+        mean = self.y.new_full((self.n, self.channels, *self.shape), self.prior.mean)
         return mean + self.shift(self.y - self.A(mean), C)[0]
 
     # --- the prior --------------------------------------------------------------------------------------------
@@ -131,12 +142,12 @@ class Task:
         return self.x0(x * x.new_tensor([v.a for v in levels]).view(-1, 1, 1, 1), levels)
 
     def noise(self) -> Tensor:
-        """Standard normal noise (n, 1, H', W'), each image from its own generator."""
-        return self._folded(self.problem.randn(self.problem.y.shape[1], *self.shape))
+        """Standard normal noise (n, c, H', W'), each picture's from its own generator."""
+        return self._images(self.problem.randn(self.problem.y.shape[1], *self.shape))
 
     def sensor_noise(self) -> Tensor:
-        """Standard normal noise (n, 1, H, W), each image from its own generator."""
-        return self._folded(self.problem.randn(*self.problem.y.shape[1:]))
+        """Standard normal noise (n, c, H, W), each picture's from its own generator."""
+        return self._images(self.problem.randn(*self.problem.y.shape[1:]))
 
     def estimate(self, x: Tensor) -> Tensor:
         """What the solver returns for canvases x: (B, C, H, W) in [0, 1] units."""
@@ -144,9 +155,9 @@ class Task:
 
     # --- private ----------------------------------------------------------------------------------------------
 
-    @staticmethod
-    def _folded(x: Tensor) -> Tensor:
-        return x.reshape(-1, 1, *x.shape[-2:])
+    def _images(self, x: Tensor) -> Tensor:
+        """(B, C, ...) as (n, c, ...)."""
+        return x.reshape(-1, self.channels, *x.shape[-2:])
 
     def _canvas(self) -> tuple[int, int]:
         H, W = self.blur.scene_shape
@@ -157,8 +168,21 @@ class Task:
     def _variance(self, photons: Photons) -> Tensor:
         gain, sigma = (v.view(-1, 1, 1, 1) for v in self.problem.noise)
         if photons == "mean" or not bool((gain > 0).any()):
-            variance = self.problem.variance.expand(-1, self.problem.y.shape[1], -1, -1)
-        else:
-            padded = functional.pad(self.problem.y, (1, 1, 1, 1), mode="replicate")
-            variance = gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2
-        return self._folded(variance).clamp(min=VARIANCE_FLOOR)
+            # One number for each picture, whatever its colours: n of them.
+            variance = self.problem.variance.repeat_interleave(self.problem.y.shape[1] // self.channels, 0)
+            return variance.clamp(min=VARIANCE_FLOOR)
+        padded = functional.pad(self.problem.y, (1, 1, 1, 1), mode="replicate")
+        variance = gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2
+        return self._images(variance).clamp(min=VARIANCE_FLOOR)
+
+
+def _channels(of_prior: int, of_picture: int) -> int:
+    """Channels of the images that a prior sees of a picture. Raises SettingError when it cannot."""
+    if of_prior in (1, of_picture):
+        return of_prior
+    if of_picture == 1:
+        raise SettingError(
+            f"this prior is one of pictures with {of_prior} channels, the data are gray: take a gray prior (photos), "
+            "or colour data (`mode: rgb`)"
+        )
+    raise SettingError(f"this prior is one of pictures with {of_prior} channels, the data have {of_picture}")

@@ -42,6 +42,12 @@ class Prior(nn.Module):
         self.card = card or {}
 
     @property
+    def channels(self) -> int:
+        """Of its images: 1 for gray, 3 for RGB."""
+        config = getattr(self.network, "config", None)
+        return getattr(config, "image_channels", 1)
+
+    @property
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
         return self.network.config.stride if isinstance(self.network, UNet | ResUNet | Seed003UNet) else 1

@@ -47,6 +47,7 @@ class GaussianPrior:
         texture: the power spectrum of the images.
     """
 
+    channels = 1
     stride = 1
     mean = 0.0
 
@@ -80,6 +81,8 @@ class Scene:
         sigma: standard deviation of the noise.
         truth, y: (H, W).
         texture: the power spectrum of the prior that the truth was drawn from.
+        scale: multiplies it: a number, or (C, 1, 1) for pictures of C independent channels; everything that is
+            (H, W) is then (C, H, W).
     """
 
     psf: np.ndarray
@@ -87,6 +90,7 @@ class Scene:
     truth: Tensor
     y: Tensor
     texture: Texture = Texture()
+    scale: Tensor | float = 1.0
 
     @classmethod
     def make(
@@ -102,12 +106,12 @@ class Scene:
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""
-        return self.y.shape[0], self.y.shape[1]
+        return self.y.shape[-2], self.y.shape[-1]
 
     @cached_property
     def S(self) -> Tensor:
         """Power spectrum of the prior (H, W)."""
-        return spectrum(self.shape, self.texture)
+        return self.scale * spectrum(self.shape, self.texture)
 
     @cached_property
     def K(self) -> Tensor:

@@ -160,6 +160,7 @@ def _parted(features: np.ndarray, rounds: int = 20) -> np.ndarray:
 class MixturePrior:
     """Exact denoiser of 16 × 16 patches (see ``bench.methods.diffusion.denoiser.Prior``)."""
 
+    channels = 1
     stride = 1
 
     def __init__(self, schedule: Schedule | None = None, mixture: Mixture | None = None):
