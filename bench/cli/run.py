@@ -57,10 +57,10 @@ def command(
 
     The same command resumes an interrupted run and recomputes nothing that is done. Exits 4 if a cell failed.
     """
-    from bench.cli.progress import progress_bar
     from bench.grid.conditions import Expression
     from bench.grid.read import find_grid, read_grid
     from bench.running.parsl import site as sites
+    from bench.running.progress import progress_bar
     from bench.running.runner import Options, Runner
 
     path = find_grid(grid)

@@ -110,6 +110,14 @@ def parse_yaml(text: str, file: str) -> Located:
     return Located(data, reader.lines, file, text)
 
 
+def dump_yaml(data: dict[str, Any]) -> str:
+    """Plain data as YAML text. Raises GridError for anything else, such as an array."""
+    try:
+        return yaml.safe_dump(data, sort_keys=False, allow_unicode=True)
+    except yaml.YAMLError as error:
+        raise GridError(f"a grid holds dictionaries, lists, text and numbers alone: {error}") from error
+
+
 class _Reader:
     """Turns nodes into data and notes their lines."""
 

@@ -88,7 +88,7 @@ def write_chunks(cells: Sequence[Chunk], data: Path) -> None:
 
 
 def _cell(files: Sequence[Pictures], rows: dict[str, Row | None]) -> dict[str, Any]:
-    common, estimates = _arrays(files)
+    common, estimates = stored_arrays(files)
     boundary = next((r["boundary"] for r in rows.values() if r), "valid")
     white = whitener(common["truth"], common["y"], common["psf"], boundary, common.get("level"))
     side = len(support(common["psf"]))
@@ -137,7 +137,7 @@ def _stored(path: Path) -> dict[str, np.ndarray]:
         raise ResultError(f"{path} cannot be read as pictures: {error}") from error
 
 
-def _arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
+def stored_arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
     """What all solvers of a cell share, and by reported label what each of them left: solver, samples, std."""
     common: dict[str, np.ndarray] = {}
     estimates: dict[str, dict[str, np.ndarray]] = {}

@@ -6,9 +6,10 @@ The seam to other engines is ``Engine``: calls that return ``concurrent.futures`
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from concurrent.futures import Future
-from multiprocessing import get_context
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -17,6 +18,26 @@ from pebble import ProcessExpired, ProcessPool
 from bench.errors import message_of
 from bench.grid.cells import Cell, Ref
 from bench.running.environment import Shared
+
+
+class _Process(ForkServerProcess):
+    """A process that does not import the program that started it: nothing of that is needed in a worker, and a script
+    without ``if __name__ == "__main__"`` would start workers of its own from there.
+    """
+
+    @staticmethod
+    def _Popen(process_obj: Any) -> Any:
+        main = sys.modules["__main__"]
+        hidden = {n: vars(main).pop(n) for n in ("__file__", "__spec__") if n in vars(main)}
+        main.__spec__ = None
+        try:
+            return ForkServerProcess._Popen(process_obj)  # pyright: ignore[reportAttributeAccessIssue]
+        finally:
+            vars(main).update(hidden)
+
+
+class _Context(ForkServerContext):
+    Process = _Process
 
 
 class Lost(Exception):  # noqa: N818  not an error of ours
@@ -46,10 +67,10 @@ class LocalEngine:
     """
 
     def __init__(self, workers: int, shared: Shared):
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["bench.running.worker"])
+        forked = _Context()
+        forked.set_forkserver_preload(["bench.running.worker"])
         self.workers = workers
-        self._pool = ProcessPool(max_workers=workers, context=context, initializer=_start, initargs=[shared])
+        self._pool = ProcessPool(max_workers=workers, context=forked, initializer=_start, initargs=[shared])
 
     def solve(self, cells: Sequence[Cell], timeout: float) -> Future[list[dict[str, Any]]]:
         """Solve a batch in a worker; the timeout counts from when a worker takes it up."""

@@ -1,4 +1,4 @@
-"""Progress on standard error: a bar with ETA in a terminal, a plain line now and then elsewhere."""
+"""Progress: a bar in a terminal, a line beneath the cell of a notebook, a plain line now and then elsewhere."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -15,7 +16,10 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress_bar() -> Iterator[Progress]:
-    """The progress that fits where standard error goes."""
+    """The progress that fits where it is shown."""
+    if in_notebook():
+        yield Notebook()
+        return
     if not sys.stderr.isatty():
         yield Plain()
         return
@@ -24,6 +28,22 @@ def progress_bar() -> Iterator[Progress]:
         yield bar
     finally:
         bar.stop()
+
+
+def in_notebook() -> bool:
+    """Whether this is the kernel of a notebook."""
+    ipython = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return hasattr(ipython, "kernel")
+
+
+class Silent:
+    """Says nothing."""
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """Nothing."""
+
+    def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """Nothing."""
 
 
 class Plain:
@@ -49,6 +69,35 @@ class Plain:
             left = (self.total - self.done) * (now - self.start) / max(self.done - self.known, 1)
             text = f"{self.name}: {self.done}/{self.total}, {self.failed} failed, {left:.0f} s left ({cell.label})"
             print(text, file=sys.stderr, flush=True)  # noqa: T201  # this is the terminal
+
+
+class Notebook:
+    """One line of HTML that is replaced as cells are done, twice a second at most."""
+
+    def __init__(self) -> None:
+        from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]  # only where there is one
+
+        self._html, self._failed, self._last = HTML, 0, 0.0
+        self._handle = display(HTML(""), display_id=True)
+
+    def stage(self, name: str, total: int, done: int) -> None:
+        """Begin a stage."""
+        self._name, self._total, self._done = name, total, done
+        self._show("")
+
+    def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
+        """Advance."""
+        self._done += 1
+        self._failed += outcome["status"] != "ok"
+        if self._done == self._total or time.monotonic() - self._last > 0.5:
+            self._show(cell.label)
+
+    def _show(self, label: str) -> None:
+        self._last = time.monotonic()
+        failed = f", {self._failed} failed" if self._failed else ""
+        bar = f"<progress value='{self._done}' max='{max(self._total, 1)}'></progress>"
+        text = f"{escape(self._name)}: {self._done} of {self._total}{failed} {escape(label)}"
+        self._handle.update(self._html(f"{bar} {text}"))
 
 
 class Bar:
