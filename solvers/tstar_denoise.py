@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver
-from bench.methods.classical.padding import pad
 from bench.methods.diffusion.levels import CLEAN, levels
 from bench.methods.diffusion.step import ddim
 from bench.methods.diffusion.task import Task
@@ -40,9 +39,7 @@ class TstarDenoise(Solver):
             raise SettingError("tstar_denoise removes noise alone: use the operator identity")
         if not self.sample:
             return task.estimate(task.denoised(task.y, [float(s) for s in task.sigma]))
-        # The canvas may be larger than the picture, for the network's stride: mirror the picture into the rest.
-        (H, W), (h, w) = problem.blur.shape, task.shape
-        y = pad(task.y, (0, w - W, 0, h - H), "reflect")
+        y = task.mirrored()
         noise = [task.noise() for _ in range(self.sample)]  # drawn for all images at once, whatever their t*
         return task.estimate(torch.cat([self._sampled(task, y, i, noise) for i in range(task.n)]))
 

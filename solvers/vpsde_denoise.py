@@ -38,7 +38,7 @@ class VpsdeDenoise(Solver):
         if problem.psf.shape[-2:] != (1, 1):
             raise SettingError("vpsde_denoise removes noise alone: use the operator identity")
         visited = self._visited(task.prior.schedule)
-        y = task.extend(task.y)
+        y = task.mirrored()
         x = task.noise()
         x0 = torch.zeros_like(x)
         for now, then in zip(visited, [*visited[1:], None], strict=True):

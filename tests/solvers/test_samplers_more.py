@@ -25,6 +25,7 @@ from bench.methods.libraries.deepinv_prior import DeepinvPrior
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem
 from bench.seeds import generator
+from bench.verify.linear import Scripted
 from bench.verify.oracles.gaussian import GaussianPrior, Scene
 from tests.make_solver import made
 
@@ -249,14 +250,17 @@ def test_the_reverse_sde_from_tstar_samples_the_posterior() -> None:
     assert float(((x.mean(0) - scene.mean) ** 2).sum() / scene.variance.sum()) < 0.2  # 1/8 for exact samples
 
 
-def test_the_reverse_sde_takes_sides_that_the_stride_of_the_network_does_not_divide() -> None:
+@pytest.mark.parametrize(("name", "settings"), [("tstar_denoise", {"sample": 5}), ("vpsde_denoise", {"steps": 2})])
+def test_where_the_stride_adds_pixels_the_network_sees_the_picture_mirrored(
+    name: str, settings: dict[str, Any]
+) -> None:
     prior = Constant(torch.full((1, 1, 1, 1), 0.25, dtype=torch.float64))
     prior.stride = 8
     y = generator("odd sides").random((1, 28, 21))
     level = NoiseLevel(0.0, 0.05)
     measured = [Measurement(y=y, truth=y, psf=np.ones((1, 1)), T=1.0, level=level)]
-    given = assemble(measured, [generator()], dtype=torch.float64, prior=lambda cost: Denoiser(prior, cost))
-    x = solve("tstar_denoise", given, sample=5)
+    given = assemble(measured, [Scripted()], dtype=torch.float64, prior=lambda cost: Denoiser(prior, cost))
+    x = solve(name, given, **settings)
     assert x.shape == given.y.shape
     assert torch.allclose(2 * x - 1, torch.full_like(x, 0.25))
     first = prior.asked[0][0]

@@ -14,6 +14,7 @@ from torch.nn import functional
 from bench.errors import SettingError
 from bench.imaging.blur import convolve, otf
 from bench.methods.classical.conjugate_gradients import conjugate_gradients
+from bench.methods.classical.padding import pad
 from bench.methods.classical.spectra import VARIANCE_FLOOR
 from bench.methods.diffusion.colours import convolve_opponent
 from bench.methods.diffusion.levels import Level, at_sigma
@@ -88,6 +89,11 @@ class Task:
         """The adjoint of ``crop``: zeros outside the sensor."""
         (H, W), (a, b), (Hc, Wc) = self.blur.shape, self.blur.margin, self.shape
         return functional.pad(r, (b, Wc - W - b, a, Hc - H - a))
+
+    def mirrored(self) -> Tensor:
+        """y on the canvas, (n, c, H', W'), mirrored into what the stride adds: for data that are not blurred."""
+        (H, W), (Hc, Wc) = self.blur.shape, self.shape
+        return pad(self.y, (0, Wc - W, 0, Hc - H), "reflect")
 
     # --- the data step ----------------------------------------------------------------------------------------
 
