@@ -25,7 +25,7 @@ class DAPS(Solver):
     highest: float = 20.0
     lowest: float = 0.02
     #: variance of x_0 given x_t is (spread σ_t)²
-    spread: float = tunable(1.0, low=0.25, high=1.0, n=3)
+    spread: float = tunable(1.0, low=0.25, high=1.0)
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "mean"
     #: trained prior: a shipped name or a .safetensors file

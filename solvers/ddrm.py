@@ -20,7 +20,7 @@ class DDRM(Solver):
     #: network evaluations
     steps: int = 20
     #: share of the noise that carries over from step to step where the data say nothing (or little): 1 - η²
-    eta: float = tunable(0.85, low=0.5, high=1.0, n=3, log=False)
+    eta: float = tunable(0.85, low=0.5, high=1.0, log=False, least=0.0, most=1.0)
     #: weight of the data where they say enough
     eta_b: float = 1.0
     #: how a ``valid`` measurement is extended to a periodic one

@@ -18,7 +18,7 @@ class DiffPIR(Solver):
     #: network evaluations
     steps: int = 100
     #: weight of the prior in the data step, ρ_t = λ σ_y² / σ_t²
-    lam: float = tunable(1.75, low=0.4375, high=7.0, n=5)
+    lam: float = tunable(1.75, low=0.4375, high=7.0)
     #: share of fresh noise in each step
     zeta: float = 0.3
     #: noise levels: those of the released code, or uniform in √t, in t, or in log σ

@@ -21,7 +21,7 @@ class DPS(Solver):
     #: network evaluations, each with a backward pass
     steps: int = 1000
     #: step size over the published rule, scaled for image size and number of steps
-    scale: float = tunable(1.0, low=0.25, high=4.0, n=5)
+    scale: float = tunable(1.0, low=0.25, high=4.0)
     #: gaussian: |y - A x̂_0|; poisson: each pixel divided by its noise's standard deviation
     likelihood: Literal["gaussian", "poisson"] = "gaussian"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise

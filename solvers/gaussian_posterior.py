@@ -20,7 +20,7 @@ class GaussianPosterior(Solver):
     #: power spectrum of the image: white, 1 / |f|^4 (Laplacian) or 1 / |f|^2.5 (photographs)
     prior: Literal["flat", "laplacian", "spectrum"] = "spectrum"
     #: multiplies the prior's variance, which is fitted to each image
-    scale: float = tunable(1.0, low=0.1, high=10.0, n=9)
+    scale: float = tunable(1.0, low=0.1, high=10.0)
 
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "filter"

@@ -20,7 +20,7 @@ class PiGDM(Solver):
     #: network evaluations, each with a backward pass
     steps: int = 100
     #: multiplies the guidance
-    weight: float = tunable(1.0, low=0.5, high=2.0, n=3)
+    weight: float = tunable(1.0, low=0.5, high=2.0)
     #: variance of x_0 given x_t: 1 - ᾱ as published (a prior of unit variance), or the denoiser's measured one
     variance: Literal["published", "measured"] = "published"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise

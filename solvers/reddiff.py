@@ -19,7 +19,7 @@ class RedDiff(Solver):
     #: steps of Adam, one network evaluation each
     steps: int = 1000
     #: weight of the prior, times 100 σ_y² (σ_y in [-1, 1] units): the published 0.25 presumes one noise level
-    lam: float = tunable(1.0, low=0.25, high=4.0, n=5)
+    lam: float = tunable(1.0, low=0.25, high=4.0)
     #: step size of Adam
     lr: float = 0.02
     #: how the weight depends on σ_t: the paper's choices ("clip" is min(σ_t, 1))

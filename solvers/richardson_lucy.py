@@ -20,7 +20,7 @@ class RichardsonLucy(Solver):
     """Richardson-Lucy with exact boundaries, read noise as a shifted Poisson, and optional total variation."""
 
     #: iterations; stopping early is the regularisation; 0 returns the measurement
-    steps: int = tunable(30, low=4, high=256, n=7)
+    steps: int = tunable(30, low=4, high=256, least=0)
     #: weight of TV (Dey et al. 2006), 0 for none; they recommend 0.002
     tv: float = 0.0
 

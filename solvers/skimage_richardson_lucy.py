@@ -19,7 +19,7 @@ class SkimageRichardsonLucy(Solver):
     family: ClassVar[str] = "library"
     reference: ClassVar[str] = "Richardson, J. Opt. Soc. Am. 62, 1972; Lucy, Astron. J. 79, 1974; scikit-image"
 
-    num_iter: int = tunable(30, low=5, high=160, n=6)
+    num_iter: int = tunable(30, low=5, high=160)
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"  #: of data that are not circular
 
     def __post_init__(self) -> None:

@@ -18,7 +18,7 @@ class Sprox(Solver):
     #: network evaluations
     steps: int = 20
     #: multiplies the error spectrum: above 1 the data count more, below 1 the prior
-    kappa: float = tunable(1.0, low=0.25, high=4.0, n=5)
+    kappa: float = tunable(1.0, low=0.25, high=4.0)
     #: dpm: DPM-Solver++(2M); ddim: of first order; ancestral: with fresh noise, whose few steps shrink the spread
     integrator: Literal["dpm", "ddim", "ancestral"] = "dpm"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise

@@ -17,7 +17,7 @@ class Wiener(Solver):
     #: power spectrum expected of the image: white, 1 / |f|^4 (Laplacian) or 1 / |f|^2.5 (photographs)
     prior: Literal["flat", "laplacian", "spectrum"] = "spectrum"
     #: multiplies the noise variance; 1 is the posterior mean under prior and noise level
-    balance: float = tunable(1.0, low=0.1, high=100.0, n=10)
+    balance: float = tunable(1.0, low=0.1, high=100.0)
     #: how a ``valid`` measurement is extended to a periodic one
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"
     #: of a ``valid`` measurement: padded and taken for periodic, or left unknown and solved by conjugate gradients

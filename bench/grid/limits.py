@@ -46,7 +46,7 @@ def combinations(settings: Mapping[str, Any]) -> int:
         if isinstance(value, list):
             total *= max(len(value), 1)
         elif isinstance(value, dict):
-            counts = [value.get("n"), *map(_last, (value.get("logspace"), value.get("linspace")))]
+            counts = map(_last, (value.get("logspace"), value.get("linspace")))
             total *= max([n for n in counts if isinstance(n, int)], default=1)
     return total
 

@@ -155,19 +155,22 @@ class Planner:
         settings: Sequence[Setting],
         candidate: Mapping[str, Any] | None = None,
         tuning: Literal["val", "oracle"] | None = None,
+        shot: str | None = None,
     ) -> Iterator[Cell]:
-        """The cells of a solver with one candidate on the images of the phase's split."""
+        """The cells of a solver with one candidate on the phase's split, or on the shot of that key alone."""
         solver = Ref.of(entry.variant.plugin, {**entry.variant.settings, **(candidate or {})})
         parts = self._parts(phase, solver)
         samples = int(parts.get("samples", 1))
         open_ends = unverified(solver.plugin, solver.settings)
         for setting in settings:
             mismatch = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
-            for shot, keep in self.shots(setting, "val" if phase == "val" else "test"):
-                cell_parts = {**parts, "mismatch": mismatch, "measurement": shot.key[:16]}
+            for exposed, keep in self.shots(setting, "val" if phase == "val" else "test"):
+                if shot is not None and exposed.key != shot:
+                    continue
+                cell_parts = {**parts, "mismatch": mismatch, "measurement": exposed.key[:16]}
                 yield Cell(
                     key=digest(cell_parts),
-                    shot=shot,
+                    shot=exposed,
                     phase=phase,
                     label=entry.label,
                     solver=solver,
@@ -177,7 +180,7 @@ class Planner:
                     candidate=None if candidate is None else dict(candidate),
                     tuning=tuning,
                     samples=samples,
-                    unverified=_joined([open_ends, setting.unverified, self._unverified(shot.dataset)]),
+                    unverified=_joined([open_ends, setting.unverified, self._unverified(exposed.dataset)]),
                     keep=keep and phase != "val",
                 )
 
@@ -193,7 +196,7 @@ class Planner:
             "harness code": harness_digest()[:16],
             "protocol": digest([self._protocol, self.grid.metrics])[:16],
         }
-        if (samples := self._samples(phase) if plugin.flags.get("stochastic") else 1) > 1:
+        if (samples := self.grid.draws(phase) if plugin.flags.get("stochastic") else 1) > 1:
             parts["samples"] = str(samples)
         if "weights" in solver.settings:
             parts["weights"] = sha256(find_weights(solver.settings["weights"]))
@@ -205,10 +208,6 @@ class Planner:
         if dataset not in self._open_ends:
             self._open_ends[dataset] = unverified(dataset.plugin, dataset.settings)
         return self._open_ends[dataset]
-
-    def _samples(self, phase: Phase) -> int:
-        wanted = self.grid.tune.samples if phase in ("val", "oracle") else None
-        return self.grid.samples if wanted is None else wanted
 
     def shots(self, setting: Setting, split: Literal["val", "test"]) -> list[tuple[Shot, bool]]:
         """The exposures of a setting, and whether the estimates on each are stored as pictures."""

@@ -18,7 +18,7 @@ from bench.grid import limits
 from bench.grid.candidates import tuning_of
 from bench.grid.document import ALLOWED, Document, validate
 from bench.grid.limits import Path_
-from bench.grid.schema import Blurring, Grid, SolverEntry, Source, TuneSection
+from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSection
 from bench.grid.source_ids import is_id, source_ids
 from bench.grid.variants import Variant, expand
 from bench.grid.yaml import Located, read_yaml
@@ -52,7 +52,8 @@ def parse_grid(doc: Located, base: Path) -> Grid:
     entries = _Entries(doc, base, document)
     for path, text in mistakes:
         entries.wrong(text, *path)
-    samples, metrics = document.samples, tuple(dict.fromkeys([*document.metrics, document.tune.metric]))
+    samples, judge = document.samples, document.tune.metric or PSNR
+    metrics = tuple(dict.fromkeys([*document.metrics, judge, PSNR]))
     grid = Grid(
         name=document.name or Path(doc.file).stem,
         seed=document.seed,
@@ -67,7 +68,7 @@ def parse_grid(doc: Located, base: Path) -> Grid:
         repetitions=document.repetitions,
         samples=samples,
         tune=document.tune,
-        metrics=with_posterior(metrics) if samples > 1 else metrics,
+        metrics=with_posterior(metrics) if max(samples, document.tune.samples or 1) > 1 else metrics,
         protocol=document.protocol,
         run=document.run,
         text=doc.text,
@@ -173,7 +174,7 @@ class _Entries:
                 with self.noting(f"{name}: tune", *path):
                     for axes in (tune, oracle):
                         _require_few(axes if isinstance(axes, dict) else {})
-                    solvers.append(SolverEntry(variant, tuning_of(variant, tune, oracle, section.budget)))
+                    solvers.append(SolverEntry(variant, tuning_of(variant, tune, oracle, section.budget, self.base)))
         self.unique("solvers", [s.label for s in solvers])
         return solvers
 

@@ -10,10 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bench.errors import did_you_mean
 from bench.grid.candidates import Tuning
+from bench.grid.cells import Phase
 from bench.grid.conditions import Expression
 from bench.grid.variants import Variant
 from bench.metrics.evaluate import METRICS
 from bench.plugins import describe
+
+#: the metrics of tuning where a grid names none; every grid measures PSNR
+PSNR, CRPS = "psnr", "crps"
 
 
 def _metric(name: str) -> str:
@@ -57,7 +61,7 @@ class Execution(Section):
 class TuneSection(Section):
     """How ``tune:`` of a solver searches."""
 
-    metric: MetricName = "psnr"
+    metric: MetricName | None = None  #: by default crps of what draws several samples, psnr of all others
     samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
     per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
     budget: int = Field(default=12, ge=1)  #: candidates per solver and group
@@ -120,3 +124,19 @@ class Grid:
     run: Execution
     text: str
     base: Path
+
+    def draws(self, phase: Phase) -> int:
+        """Posterior samples of each stochastic solver."""
+        wanted = None if phase == "test" else self.tune.samples
+        return self.samples if wanted is None else wanted
+
+    def judge(self, entry: SolverEntry) -> str:
+        """The metric that an entry is tuned on.
+
+        What the grid says, where the entry can have it; else ``crps`` of a solver that draws several samples in a
+        search, which neither their mean nor their sharpness alone can win, and ``psnr`` of one that estimates.
+        """
+        flags = entry.variant.plugin.flags
+        draws = bool(flags.get("stochastic")) and not flags.get("point") and self.draws("val") > 1
+        wanted = self.tune.metric or (CRPS if draws else PSNR)
+        return wanted if draws or METRICS[wanted].of != "samples" else PSNR

@@ -20,16 +20,25 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def tunable(default: float, *, low: float, high: float, n: int = 7, log: bool = True) -> Any:
+def tunable(
+    default: float,
+    *,
+    low: float,
+    high: float,
+    log: bool = True,
+    least: float | None = None,
+    most: float | None = None,
+) -> Any:
     """A dataclass field of a solver that ``tune:`` may search when the grid names no values of its own.
 
     Args:
         default: value when nothing is tuned.
-        low, high: ends of the search range, both included.
-        n: number of candidate values between them.
-        log: candidates equally spaced in the logarithm (True) or linearly (False).
+        low, high: where the search begins; it goes on beyond an end that is best.
+        log: searched in the logarithm (True) or linearly (False).
+        least, most: what it must never leave: values that the solver refuses lie beyond.
     """
-    return field(default=default, metadata={"tune": {"low": low, "high": high, "n": n, "log": log}})
+    tune = {"low": low, "high": high, "log": log, "least": least, "most": most}
+    return field(default=default, metadata={"tune": tune})
 
 
 class Problem:

@@ -152,7 +152,7 @@ def _parameter(name: str, annotation: str, value: ast.expr | None, doc: str) -> 
         return Parameter(name, annotation, required=True, doc=doc)
     if isinstance(value, ast.Call) and ast.unparse(value.func).split(".")[-1] == "tunable":
         given = {k.arg or "": _literal(k.value) for k in value.keywords}
-        tune = {"low": given["low"], "high": given["high"], "n": given.get("n", 7), "log": given.get("log", True)}
+        tune = {"low": given["low"], "high": given["high"], "log": True, "least": None, "most": None} | given
         return Parameter(name, annotation, default=_literal(value.args[0]), tune=tune, doc=doc)
     return Parameter(name, annotation, default=_literal(value), doc=doc)
 

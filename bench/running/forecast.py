@@ -22,19 +22,17 @@ def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
 
     With ``probe``, one cell of every solver that has no known time is solved here, and forgotten.
 
-    Test cells of a search that is not finished are counted with the settings as they stand: which candidate they
-    will use is not known yet.
+    A search is counted with all the candidates that it may try, and its test cells with the settings as they stand:
+    which candidates it will ask for, and which one is chosen, is not known yet.
     """
-    from bench.running.tune import choose, groups_of
-
-    searches = runner.first_stage()
-    choices = {}
-    for entry in runner.grid.solvers:
-        for group in groups_of(runner.planner, entry):
-            if not runner.missing(c for _, cells in group.trials for c in cells):
-                choice = choose(group, runner.outcomes, runner.grid.tune.metric)
-                choices.update({(choice.label, s): choice for s in choice.settings})
-    cells = {c.key: c for c in [*searches, *runner.second_stage(choices)]}
+    searches = runner.searches()
+    runner.advance(searches)
+    over = [s.choice(runner.outcomes) for s in searches if s.is_over]
+    tests = runner.second_stage({(c.label, s): c for c in over for s in c.settings})
+    cells = {c.key: c for c in [*(c for s in searches for c in s.cells), *tests]}
+    left = Counter[str]()
+    for s in searches:
+        left[s.entry.label] += s.left
     missing = {c.key for c in runner.missing(cells.values())}
     before, times = _earlier(runner)
     if probe:
@@ -43,17 +41,18 @@ def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
     for label in dict.fromkeys(c.label for c in cells.values()):
         own = [c for c in cells.values() if c.label == label]
         todo = [c for c in own if c.key in missing]
-        why = Counter(_why(c, before, runner) for c in todo)
+        why = Counter(_why(c, before, runner) for c in todo) + Counter({"of a search, at most": left[label]})
+        to_run = len(todo) + left[label]
         seconds, source = times.get(label, (None, None))
         rows.append(
             {
                 "solver": label,
-                "cells": len(own),
+                "cells": len(own) + left[label],
                 "known": len(own) - len(todo),
-                "to_run": len(todo),
+                "to_run": to_run,
                 "seconds_per_cell": seconds,
                 "estimated_from": source,
-                "seconds": None if seconds is None else seconds * len(todo),
+                "seconds": None if seconds is None else seconds * to_run,
                 "why": dict(why),
             }
         )

@@ -20,7 +20,7 @@ from bench.grid.cells import Cell
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
-from bench.grid.schema import Grid
+from bench.grid.schema import Grid, SolverEntry
 from bench.results import journal
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder
@@ -29,7 +29,7 @@ from bench.running.environment import Shared, commit
 from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
-from bench.running.tune import Choice, best_of, choose, groups_of
+from bench.running.tune import Choice, Search, searches_of
 from bench.running.watch import Stuck, Watch
 from bench.seeds import digest
 
@@ -114,22 +114,19 @@ class Runner:
                 missing.setdefault(cell.key, cell)
         return list(missing.values())
 
-    def first_stage(self) -> list[Cell]:
-        """Cells that do not depend on any choice: the searches."""
-        cells: list[Cell] = []
-        for entry in self.grid.solvers:
-            cells += [c for g in groups_of(self.planner, entry) for _, tried in g.trials for c in tried]
-            if entry.tuning and entry.tuning.oracle:
-                settings = [s for g in self.planner.groups(entry) for s in g]
-                for candidate in entry.tuning.candidates:
-                    cells += self.planner.cells("oracle", entry, settings, candidate, "oracle")
-        return cells
+    def searches(self) -> list[Search]:
+        """Every search of the grid, at its beginning."""
+        return [s for entry in self.grid.solvers for s in searches_of(self.planner, entry)]
+
+    def advance(self, searches: Iterable[Search]) -> list[Cell]:
+        """Bring searches as far as outcomes carry; returns the cells that they wait for, each key once."""
+        return list({c.key: c for s in searches for c in s.advance(self.outcomes, self.missing)}.values())
 
     def second_stage(self, choices: dict[tuple[str, str], Choice]) -> list[Cell]:
         """The test cells, with the chosen candidates."""
         cells: list[Cell] = []
         for entry in self.grid.solvers:
-            if entry.tuning and entry.tuning.oracle:
+            if _is_oracle(entry):
                 continue
             for setting in (s for g in self.planner.groups(entry) for s in g):
                 choice = choices.get((entry.label, setting.id))
@@ -149,50 +146,59 @@ class Runner:
         with journal.Journal(self.folder.journal) as log:
             self.outcomes.refresh()
             sweep(self.folder.estimates)
-            searches = self.first_stage()
-            self._execute("tuning", searches, log)
-            choices = self._choices()
+            searches = self.searches()
+            self._tune(searches, log)
+            choices = [s.choice(self.outcomes) for s in searches if not _is_oracle(s.entry)]
             cells = self.second_stage({(c.label, s): c for c in choices for s in c.settings})
             if not cells and not searches:
                 raise GridError("nothing to run: exclude and --only leave no cell")
-            self._execute("solving", cells, log)
+            self._test(cells, log)
             self._index.save()
-            reported = [*cells, *searches, *self._best_of_oracles()]
+            reported = [*cells, *(c for s in searches for c in s.cells), *_best_of_oracles(searches)]
             finished = Finished(Rows(reported, self.outcomes), choices, self.computed, self.folder.path)
             self._write(finished, reported, started)
         return finished
 
-    def _choices(self) -> list[Choice]:
-        groups = [g for entry in self.grid.solvers for g in groups_of(self.planner, entry)]
-        return [choose(g, self.outcomes, self.grid.tune.metric) for g in groups]
+    def _tune(self, searches: Sequence[Search], log: journal.Journal) -> None:
+        waiting = self.advance(searches)
+        total = len({c.key for s in searches for c in s.cells}) + sum(s.left for s in searches)
+        self.progress.stage("tuning, at most", total, total - len(waiting) - sum(s.left for s in searches))
+        self._execute(lambda: self.advance(searches), log)
 
-    def _execute(self, stage: str, cells: Sequence[Cell], log: journal.Journal) -> None:
-        missing = self.missing(cells)
+    def _test(self, cells: Sequence[Cell], log: journal.Journal) -> None:
         distinct = len({c.key for c in cells})
-        self.progress.stage(stage, distinct, distinct - len(missing))
+        self.progress.stage("solving", distinct, distinct - len(self.missing(cells)))
+        self._execute(lambda: self.missing(cells), log)
+
+    def _execute(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
+        """Solve what is wanted until nothing is."""
         stuck = 0
-        while missing:
+        while wanted():
             known = self.computed
             try:
-                self._solve(missing, log)
+                self._solve(wanted, log)
             except Stuck:  # with new workers, what these had not handed in
                 stuck = 1 if self.computed > known else stuck + 1
                 if stuck > 3:
                     raise ResultError("the workers die again and again, and nothing gets done") from None
-            missing = self.missing(cells)
 
-    def _solve(self, missing: Sequence[Cell], log: journal.Journal) -> None:
+    def _solve(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
         with _cleared(self._engine(self._shared())) as engine:
-            self._check(engine, missing)
-            for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
-                if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
-                    raise ResultError(str(outcome["error_message"]))
-                row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
-                log.append(row)
-                self.outcomes.refresh()
-                self._forgiven.add(cell.key)
-                self.computed += 1
-                self.progress.cell(cell, row)
+            # Later rounds of a search may ask for values that a solver refuses: these fail as cells.
+            self._check(engine, wanted())
+            while missing := wanted():
+                self._drain(engine, missing, log)
+
+    def _drain(self, engine: Engine, missing: Sequence[Cell], log: journal.Journal) -> None:
+        for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
+            if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
+                raise ResultError(str(outcome["error_message"]))
+            row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
+            log.append(row)
+            self.outcomes.refresh()
+            self._forgiven.add(cell.key)
+            self.computed += 1
+            self.progress.cell(cell, row)
 
     def probe(self, cells: Sequence[Cell]) -> list[Outcome]:
         """Outcomes of cells that are solved to see how long they take, one by one, and then forgotten."""
@@ -237,17 +243,6 @@ class Runner:
 
     # --- results --------------------------------------------------------------------------------------------
 
-    def _best_of_oracles(self) -> Iterator[Cell]:
-        """Of every test image the search's best cell, as a test cell."""
-        for entry in self.grid.solvers:
-            if not (entry.tuning and entry.tuning.oracle):
-                continue
-            settings = [s for g in self.planner.groups(entry) for s in g]
-            trials = [self.planner.cells("oracle", entry, settings, c, "oracle") for c in entry.tuning.candidates]
-            for cells in zip(*trials, strict=True):
-                best = best_of(cells, self.outcomes, self.grid.tune.metric)
-                yield replace(best, phase="test", label=f"{entry.label} (oracle)")
-
     def _write(self, finished: Finished, cells: Sequence[Cell], started: str) -> None:
         tally = Tally.of(finished.rows)
         if self.computed == 0 and self._stamp() == tally.stamp and self._whole(finished):
@@ -290,9 +285,22 @@ class Runner:
             "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cells": {"total": tally.test, "ok": tally.ok, "failed": tally.test - tally.ok},
             "measurements": tally.measurements,
-            "tuning": [c.as_dict(self.grid.tune.metric) for c in choices],
+            "tuning": [c.as_dict() for c in choices],
             "stamp": tally.stamp,
         }
+
+
+def _is_oracle(entry: SolverEntry) -> bool:
+    return entry.tuning is not None and entry.tuning.oracle
+
+
+def _best_of_oracles(searches: Iterable[Search]) -> Iterator[Cell]:
+    """Of every test image the search's best cell, as a test cell."""
+    for search in searches:
+        if _is_oracle(search.entry):
+            trial, _ = search.best
+            for cell in trial.cells:
+                yield replace(cell, phase="test", label=f"{search.entry.label} (oracle)")
 
 
 def _answer(call: Future[Any], timeout: float) -> Outcome:

@@ -1,10 +1,15 @@
-"""Choosing among candidates: on the validation split per group of settings, or per test image as an oracle."""
+"""Choosing among candidates: on the validation split per group of settings, or per test image as an oracle.
+
+Nothing of a search is stored: it is replayed from the outcomes of its cells, asks for those that are missing, and
+goes on when they are there. So it resumes after a kill like any other cell, and its choice depends on no order.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,18 +17,20 @@ import numpy as np
 from bench.grid.cells import Cell
 from bench.grid.planner import Planner, Setting
 from bench.grid.schema import SolverEntry
+from bench.grid.search import Candidate
 from bench.metrics.evaluate import METRICS
 
 Outcomes = Mapping[str, Mapping[str, Any]]
+#: of cells those that are still to be solved
+Missing = Callable[[Iterable[Cell]], list[Cell]]
 
 
 @dataclass(frozen=True)
-class Group:
-    """Settings that share one choice, and the validation cells that judge each candidate."""
+class Trial:
+    """A candidate, and the cells that judge it."""
 
-    entry: SolverEntry
-    settings: list[Setting]
-    trials: list[tuple[dict[str, Any], list[Cell]]]
+    candidate: Candidate
+    cells: list[Cell]
 
 
 @dataclass(frozen=True)
@@ -31,27 +38,30 @@ class Choice:
     """What was chosen for a group, and what it was chosen from.
 
     Attributes:
+        metric: what it was judged by.
         chosen: the best candidate, or None if every candidate failed on some image.
-        tried: candidate and score: the mean loss over the validation cells, infinite where one failed.
-        at_edge: tuned settings whose best value is the first or last of at least three tried.
+        tried: candidate and score, in the order tried: the mean loss over the cells, infinite where one failed.
+        at_edge: tuned parameters whose best value is the least or the largest of at least three tried, and no bound
+            of the parameter.
         seconds: solve time that the search took.
     """
 
     label: str
     settings: list[str]
-    chosen: dict[str, Any] | None
-    tried: list[tuple[dict[str, Any], float]]
+    metric: str
+    chosen: Candidate | None
+    tried: list[tuple[Candidate, float]]
     at_edge: list[str]
     seconds: float
 
-    def as_dict(self, metric: str) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, Any]:
         """Plain data for run.json; scores are turned back into the metric's own direction."""
-        sign = -1 if METRICS[metric].better == "higher" else 1
+        sign = -1 if METRICS[self.metric].better == "higher" else 1
         tried = [{"candidate": c, "score": sign * s if math.isfinite(s) else None} for c, s in self.tried]
         return {
             "solver": self.label,
             "settings": self.settings,
-            "metric": metric,
+            "metric": self.metric,
             "chosen": self.chosen,
             "tried": tried,
             "at_edge": self.at_edge,
@@ -59,16 +69,103 @@ class Choice:
         }
 
 
-def groups_of(planner: Planner, entry: SolverEntry) -> list[Group]:
-    """The searches that a solver needs: none if it is not tuned."""
-    if entry.tuning is None or entry.tuning.oracle:
+class Search:
+    """One search, as far as outcomes carry it.
+
+    Args:
+        entry: whose parameters are tuned.
+        settings: those that share the choice.
+        metric: what it is judged by.
+        plan: the cells that judge a candidate.
+    """
+
+    def __init__(
+        self,
+        entry: SolverEntry,
+        settings: Sequence[Setting],
+        metric: str,
+        plan: Callable[[Candidate], Iterable[Cell]],
+    ):
+        assert entry.tuning is not None
+        self.entry, self.settings, self.metric = entry, settings, metric
+        self._tuning, self._plan = entry.tuning, plan
+        self._tried: list[tuple[Trial, float]] = []
+        self._steps = self._tuning.steps()
+        self._asked: list[Trial] = self._trials(next(self._steps))
+
+    def _trials(self, candidates: Iterable[Candidate]) -> list[Trial]:
+        return [Trial(c, list(self._plan(c))) for c in candidates]
+
+    def advance(self, outcomes: Outcomes, missing: Missing) -> list[Cell]:
+        """Go as far as the outcomes carry; returns the cells that it waits for, none once it is over."""
+        while self._asked:
+            if waiting := missing(c for trial in self._asked for c in trial.cells):
+                return waiting
+            losses = [_loss(trial.cells, outcomes, self.metric) for trial in self._asked]
+            self._tried += zip(self._asked, losses, strict=True)
+            try:
+                self._asked = self._trials(self._steps.send(losses))
+            except StopIteration:
+                self._asked = []
         return []
-    candidates = entry.tuning.candidates
-    groups = []
-    for settings in planner.groups(entry):
-        judged = _without_mismatch(settings)
-        groups.append(Group(entry, settings, [(c, list(planner.cells("val", entry, judged, c))) for c in candidates]))
-    return groups
+
+    @property
+    def is_over(self) -> bool:
+        """Whether nothing is left to try."""
+        return not self._asked
+
+    @property
+    def cells(self) -> list[Cell]:
+        """All that it asked for so far."""
+        return [c for trial in [*(t for t, _ in self._tried), *self._asked] for c in trial.cells]
+
+    @property
+    def left(self) -> int:
+        """Cells that it may yet ask for, at most."""
+        if not self._asked:
+            return 0
+        trials = self._tuning.most - len(self._tried) - len(self._asked)
+        return trials * len(self._asked[0].cells)
+
+    @property
+    def best(self) -> tuple[Trial, float]:
+        """The trial with the smallest mean loss, the first of equals, and that loss."""
+        return min(self._tried, key=lambda t: t[1])
+
+    def choice(self, outcomes: Outcomes) -> Choice:
+        """What it came to, once it is over."""
+        tried = [(trial.candidate, loss) for trial, loss in self._tried]
+        trial, loss = self.best
+        chosen = trial.candidate if loss < math.inf else None
+        seconds = sum(outcomes[c.key].get("seconds") or 0.0 for c in self.cells)
+        edges = [n for n in chosen or {} if self._at_edge(n, trial.candidate[n])]
+        return Choice(self.entry.label, [s.id for s in self.settings], self.metric, chosen, tried, edges, seconds)
+
+    def _at_edge(self, name: str, best: Any) -> bool:
+        values = {trial.candidate[name] for trial, _ in self._tried}
+        if len(values) < 3 or not all(isinstance(v, int | float) for v in values):
+            return False
+        return best in (min(values), max(values)) and not self._tuning.is_bound(name, best)
+
+
+def searches_of(planner: Planner, entry: SolverEntry) -> list[Search]:
+    """The searches that a solver needs, none if it is not tuned: one per group of settings; of an oracle one per
+    measurement.
+    """
+    if entry.tuning is None:
+        return []
+    start = partial(Search, entry, metric=planner.grid.judge(entry))
+    if entry.tuning.oracle:
+        return [
+            start([s], plan=partial(planner.cells, "oracle", entry, [s], tuning="oracle", shot=shot.key))
+            for group in planner.groups(entry)
+            for s in group
+            for shot, _ in planner.shots(s, "test")
+        ]
+    return [
+        start(settings, plan=partial(planner.cells, "val", entry, _without_mismatch(settings)))
+        for settings in planner.groups(entry)
+    ]
 
 
 def _without_mismatch(settings: list[Setting]) -> list[Setting]:
@@ -79,30 +176,8 @@ def _without_mismatch(settings: list[Setting]) -> list[Setting]:
     return list(first.values())
 
 
-def choose(group: Group, outcomes: Outcomes, metric: str) -> Choice:
-    """The candidate with the smallest mean loss; the first of equals."""
-    tried = [(candidate, _loss(cells, outcomes, metric)) for candidate, cells in group.trials]
-    best, score = min(tried, key=lambda t: t[1])
-    seconds = sum(outcomes[c.key].get("seconds") or 0.0 for _, cells in group.trials for c in cells)
-    chosen = best if math.isfinite(score) else None
-    edges = [] if chosen is None else [n for n in chosen if _at_edge(n, chosen, [c for c, _ in tried])]
-    return Choice(group.entry.label, [s.id for s in group.settings], chosen, tried, edges, seconds)
-
-
-def best_of(cells: Sequence[Cell], outcomes: Outcomes, metric: str) -> Cell:
-    """Of cells that differ in their candidate alone, the one with the best metric on this very image (oracle)."""
-    return min(cells, key=lambda c: _loss([c], outcomes, metric))
-
-
 def _loss(cells: Sequence[Cell], outcomes: Outcomes, metric: str) -> float:
     values = [outcomes[c.key].get(f"m_{metric}") for c in cells]
     if not values or any(v is None or math.isnan(v) for v in values):
         return math.inf
     return float(METRICS[metric].loss(np.array(values, float)).mean())
-
-
-def _at_edge(name: str, chosen: Mapping[str, Any], candidates: Sequence[Mapping[str, Any]]) -> bool:
-    values = {c[name] for c in candidates}
-    if len(values) < 3 or not all(isinstance(v, int | float) for v in values):
-        return False
-    return chosen[name] in (min(values), max(values))

@@ -92,7 +92,7 @@ def test_a_dry_run_computes_nothing_and_says_why_cells_must_run(
 def test_show_reruns_a_cell_and_finds_the_same_metrics(
     write_grid: Callable[..., Path], run_grid: Callable[..., Finished], tmp_path: Path
 ) -> None:
-    run_grid(write_grid("@dice.py", "@copy.py: {tune: auto}"))
+    run_grid(write_grid("@dice.py", "@copy.py: {tune: auto}", more="tune: {budget: 3}"))
     for row in (results.read(tmp_path / "out" / "results.parquet")[i] for i in (0, -1)):
         done = bench("show", row["cell_key"][:16], "--runs", "out", "--rerun", cwd=tmp_path)
         assert done.returncode == 0, done.stderr

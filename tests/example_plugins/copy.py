@@ -14,7 +14,7 @@ class Copy(Solver):
 
     family: ClassVar[str] = "reference"
 
-    factor: float = tunable(1.0, low=0.5, high=2.0, n=3)
+    factor: float = tunable(1.0, low=0.5, high=2.0)
 
     def solve(self, problem: Problem) -> Tensor:
         return problem.y * self.factor

@@ -57,7 +57,7 @@ ODD: list[Any] = [
     [], [[]], [1, "a", None], {}, {"": {}}, {"a": {"a": 1}}, list(range(400)), [{"rotate": 1e308}],
     {"zip": {"a": [1]}},
     {"logspace": [1, 2, 10**12]}, {"logspace": ["a", "b", 3]}, {"linspace": [0, 0, 2]}, {"logspace": [1e-3, 1, True]},
-    {"low": 1, "high": 2, "n": 10**9, "log": True}, {"lam": float("nan")},
+    {"log": [1e-300, 1e299]}, {"log": [-1, 2]}, {"linear": [True, 10**400]}, {"lam": float("nan")},
 ]  # fmt: skip
 
 

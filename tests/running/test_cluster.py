@@ -204,7 +204,9 @@ def test_the_shipped_sites_name_only_arguments_that_parsl_has(name: str) -> None
 def test_a_site_gives_the_metrics_of_local_workers_to_the_last_bit(
     write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:
-    path = write_grid("@copy.py: {tune: auto}", "@dice.py", "wiener", "tikhonov", "richardson_lucy")
+    path = write_grid(
+        "@copy.py: {tune: auto}", "@dice.py", "wiener", "tikhonov", "richardson_lucy", more="tune: {budget: 3}"
+    )
     run_grid(path, "local")
     finished = run_on_site(path, tmp_path / "site")
     assert exact(tmp_path / "site") == exact(tmp_path / "local")

@@ -48,7 +48,7 @@ def edit_journal(folder: Path, change: Callable[[dict[str, Any]], dict[str, Any]
 def test_cells_run_apart_join_to_the_rows_of_one_run_and_nothing_is_left_to_compute(
     write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:
-    path = write_grid("@copy.py: {tune: auto}", "@dice.py")
+    path = write_grid("@copy.py: {tune: auto}", "@dice.py", more="tune: {budget: 4}")
     run_grid(path, "whole")
     halves(path, run_grid)
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")

@@ -51,7 +51,7 @@ def test_metrics_do_not_depend_on_workers_batches_or_company(write_grid: Write, 
 def test_a_finished_run_computes_nothing_and_leaves_its_files_alone(
     write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:
-    path = write_grid("@copy.py: {tune: auto}")
+    path = write_grid("@copy.py: {tune: auto}", more="tune: {budget: 3}")
     first = run_grid(path)
     before = {p: p.stat().st_mtime_ns for p in (tmp_path / "out").rglob("*.parquet")}
     again = run_grid(path)
@@ -150,7 +150,7 @@ def test_tuning_chooses_the_best_candidate_and_reads_no_test_image(
 ) -> None:
     path = write_grid("@copy.py: {tune: {factor: [0.5, 0.97, 1.0, 2.0]}}")
     runner = Runner(read_grid(path), Options(tmp_path / "out"), Silent())
-    searches = runner.first_stage()  # hashing the images of both splits is behind us
+    searches = runner.advance(runner.searches())  # hashing the images of both splits is behind us
     loads = tmp_path / "loads.txt"
     monkeypatch.setenv("BENCH_TEST_LOADS", str(loads))
     assert {c.shot.split for c in searches} == {"val"}
