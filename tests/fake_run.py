@@ -99,6 +99,7 @@ def write(
     seed: int = 0,
     change: dict[str, Any] | None = None,
     posterior: bool = False,
+    study: str | None = None,
 ) -> Path:
     """Write ``folder``/results.parquet, run.json and images/; returns the folder.
 
@@ -113,6 +114,7 @@ def write(
         images: how many of ``IMAGES``.
         seed: of the noise: another seed is another measurement.
         change: column -> value, written over every row (to build broken or hostile results).
+        study: the experiment that its grid repeats.
         posterior: let dps have drawn samples: their metrics, pictures, certificates and a noise level.
     """
     solvers = SOLVERS if solvers is None else solvers
@@ -134,7 +136,7 @@ def write(
         _add_posterior(folder / "results.parquet")
         _certify(folder / "certificates")
     (folder / "run.json").write_text(
-        json.dumps(_facts(name, rows, boundary, seed, images), indent=1), encoding="utf-8"
+        json.dumps({**_facts(name, rows, boundary, seed, images), "study": study}, indent=1), encoding="utf-8"
     )
     return folder
 
@@ -316,6 +318,7 @@ def _facts(name: str, rows: list[dict[str, Any]], boundary: str, seed: int, imag
     grid = f"name: {name}\nseed: {seed}\nsolvers:\n" + "".join(f"  - {s}\n" for s in SOLVERS)
     return {
         "name": name,
+        "solvers": {s: {"summary": f"What {s} does.", "reference": f"Of {s}, 1965"} for s in SOLVERS},
         "grid_file": f"grids/{name}.yaml",
         "grid_text": grid,
         "grid_base": ".",

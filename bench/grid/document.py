@@ -11,7 +11,7 @@ from bench.errors import SettingError, did_you_mean
 from bench.grid import limits
 from bench.grid.conditions import Expression
 from bench.grid.limits import Path_
-from bench.grid.schema import Execution, MetricName, Protocol, Section, TuneSection
+from bench.grid.schema import Execution, MetricName, Protocol, Section, StudyName, TuneSection
 from bench.imaging.psf import require_distortion
 
 #: What follows "must be" where a value is refused.
@@ -107,6 +107,7 @@ class Document(Section):
     """The keys of grid.yaml; entries of plug-ins are left to ``bench.grid.read``, which knows the plug-ins."""
 
     name: Annotated[str, BeforeValidator(str), AfterValidator(_name)] | None = None
+    study: StudyName | None = None
     seed: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] = 0
     data: Data
     blur: list[Any]

@@ -56,6 +56,7 @@ def parse_grid(doc: Located, base: Path) -> Grid:
     metrics = tuple(dict.fromkeys([*document.metrics, judge, PSNR]))
     grid = Grid(
         name=document.name or Path(doc.file).stem,
+        study=document.study,
         seed=document.seed,
         test=entries.sources("test"),
         val=entries.sources("val"),

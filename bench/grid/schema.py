@@ -26,6 +26,20 @@ def _metric(name: str) -> str:
     return name
 
 
+#: experiments of the studies whose form a report can take: study, then its table or figure
+STUDIES = (
+    "001_table1", "001_table3", "001_table4", "001_fig4", "001_gopro", "002_variational", "002_swinir",
+)  # fmt: skip
+
+
+def _study(name: str) -> str:
+    if name not in STUDIES:
+        raise ValueError(f"no study's experiment is called {name[:100]!r}. {did_you_mean(name, STUDIES)}")
+    return name
+
+
+#: The experiment of a study that a grid repeats.
+StudyName = Annotated[str, AfterValidator(_study)]
 #: The name of a metric that exists.
 MetricName = Annotated[str, AfterValidator(_metric)]
 
@@ -104,9 +118,14 @@ class Blurring:
 
 @dataclass(frozen=True)
 class Grid:
-    """A validated grid.yaml. ``text`` is the file as written, ``base`` the folder its relative paths start from."""
+    """A validated grid.yaml.
+
+    ``study``: the experiment whose form the report takes besides its own; ``text``: the file as written; ``base``:
+    the folder that its relative paths start from.
+    """
 
     name: str
+    study: str | None
     seed: int
     test: tuple[Source, ...]
     val: tuple[Source, ...]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ class Results:
         shared: of those, the ones that more than one solver was run on.
         certificates: see ``bench.report.certificates``.
         environments: the rows of each run's env.parquet, each environment once.
+        about: by solver, as reported: the ``summary`` and ``reference`` of its plug-in, where the run holds them.
     """
 
     facts: list[dict[str, Any]]
@@ -46,6 +47,7 @@ class Results:
     shared: int
     certificates: list[dict[str, Any]]
     environments: list[dict[str, Any]]
+    about: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def load(run_dirs: Sequence[Path]) -> Results:
@@ -64,7 +66,12 @@ def load(run_dirs: Sequence[Path]) -> Results:
     rows = _merged(tables, labels)
     groups, shared = check_measurements(r for r in rows if r["phase"] == "test")
     pictures = [p for run, names in zip(runs, labels, strict=True) for p in _pictures(run, names)]
-    return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(runs))
+    about: dict[str, dict[str, str]] = {
+        names.get(solver, str(solver)): said
+        for fact, names in zip(facts, labels, strict=True)
+        for solver, said in (fact.get("solvers") or {}).items()
+    }
+    return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(runs), about)
 
 
 def _check_protocols(facts: Sequence[dict[str, Any]]) -> None:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError, did_you_mean
-from bench.report import certificates, facts, text
+from bench.report import certificates, facts, scatter, text
+from bench.report.about import about_solvers
 from bench.report.board import Board, describe
 from bench.report.conclusion import conclusion, ranking
 from bench.report.encode import script_json
@@ -94,7 +95,11 @@ def _render(c: Content) -> str:
 
     test = [r for r in c.results.rows if r["phase"] == "test"]
     numbers = payload(c.board, c.results.certificates, c.baseline)
+    for solver, said in zip(numbers["solvers"], about_solvers(c.results, c.board), strict=True):
+        solver |= said
     numbers["pictures"] = [_place(c.board, chunk) for chunk in c.chunks]
+    metric = ranking(c.board)
+    found, without = scatter.components(c.board, metric) if metric else ([], [])
     return _environment().get_template("index.html.j2").render(
         title=" + ".join(dict.fromkeys(f["name"] for f in c.results.facts)),
         css=Markup((HERE / "static" / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
@@ -116,7 +121,10 @@ def _render(c: Content) -> str:
         images=len(set(c.board.images.tolist())),
         groups=len(set(c.board.groups.tolist())),
         conclusion=conclusion(c.board, c.baseline),
-        conclusion_metric=describe(ranking(c.board) or "").label,
+        conclusion_metric=describe(metric or "").label,
+        scatter=found,
+        scatter_without=without,
+        scatter_metric=describe(metric or ""),
         failed=sum(e["failed"] for e in c.entries),
         done=sum(e["cells"] for e in c.entries),
         posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),

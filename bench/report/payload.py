@@ -78,7 +78,7 @@ def _scores(table: Leaderboard, pairwise: dict[str, Any] | None) -> dict[str, An
     """The standings of one metric, a vector for each of their fields."""
     rows, deltas = table.rows, [r.delta for r in table.rows]
     out: dict[str, Any] = {
-        **{name: packed(np.array([getattr(r, name) for r in rows])) for name in ("mean", "low", "high")},
+        **{name: packed(np.array([getattr(r, name) for r in rows])) for name in ("mean", "low", "high", "within")},
         "groups": table.groups,
         "kernels": table.kernels,
         "note": table.note,

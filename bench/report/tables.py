@@ -14,6 +14,9 @@ from bench.report.load import Row
 from bench.statistics.leaderboard import Leaderboard, Pairwise, pairwise_differences
 from bench.statistics.leaderboard import leaderboard as statistics
 
+#: columns with a caution about a row: code that its keys cannot follow; what its weights were trained on, where that
+#: is the very degradation of the test or far from it
+NOTES = ("unverified", "training_note")
 #: hex digits of a weights file's SHA-256 that the page shows
 SHA_DIGITS = 12
 
@@ -46,7 +49,8 @@ def standings(board: Board, name: str, baseline: str | None) -> Leaderboard:
 
 def pairs(board: Board, name: str) -> Pairwise:
     """All differences of two solvers in one metric, on the cells that all of them have."""
-    return pairwise_differences(board.values(name), board.settings, board.groups, board.kernels)
+    names = [same_as(board, s) for s in range(len(board.solvers))]
+    return pairwise_differences(board.values(name), board.settings, board.groups, board.kernels, same_as=names)
 
 
 def same_as(board: Board, s: int) -> str:
@@ -89,18 +93,23 @@ def entry_facts(board: Board, s: int) -> dict[str, Any]:
     rows = [r for r in board.rows[s] if r is not None]
     first: Row = rows[0]
     tunings = sorted({str(r["tuning"]) for r in rows if r.get("tuning")})
+    notes = {name: _joined(rows, name) for name in NOTES}
     return {
         "solver": board.solvers[s],
         "solver_name": first.get("solver_name") or "",
         "settings": first.get("solver_settings") or "",
         "weights": weights_of(rows),
         "same_as": same_as(board, s),
-        "training": ", ".join(sorted({str(r["training"]) for r in rows if r.get("training")})),
+        **notes,
         "family": first.get("family") or "",
         "blind": bool(first.get("blind")),
         "stochastic": bool(first.get("stochastic")),
         "tuning": "oracle" if "oracle" in tunings else (tunings[0] if tunings else ""),
     }
+
+
+def _joined(rows: Sequence[Row], column: str) -> str:
+    return "; ".join(sorted({str(r[column]) for r in rows if r.get(column)}))
 
 
 def weights_of(rows: Sequence[Row]) -> str:

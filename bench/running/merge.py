@@ -252,6 +252,7 @@ def _joined_facts(parts: Sequence[Part], rows: Sequence[Row], outcomes: Mapping[
         "cells": {"total": len(test), "ok": ok, "failed": len(test) - ok},
         "measurements": len({r["y_sha"] for r in test if r.get("y_sha")}),
         "tuning": choices,
+        "solvers": {label: about for f in facts for label, about in (f.get("solvers") or {}).items()},
         "merged": [{n: f.get(n) for n in ("name", "commit", "dirty", "started_at", "finished_at")} for f in facts],
         "stamp": None,  # that of no run: the next bench run here puts its files into its own order
     }

@@ -271,6 +271,8 @@ class Runner:
         head, dirty = commit()
         return {
             "name": self.grid.name,
+            "study": self.grid.study,
+            "solvers": {s.label: _about(s) for s in self.grid.solvers},
             "grid_file": self.folder.grid.name,
             "grid_text": self.grid.text,
             "grid_base": str(self.grid.base),
@@ -301,6 +303,12 @@ def _best_of_oracles(searches: Iterable[Search]) -> Iterator[Cell]:
             trial, _ = search.best
             for cell in trial.cells:
                 yield replace(cell, phase="test", label=f"{search.entry.label} (oracle)")
+
+
+def _about(entry: SolverEntry) -> dict[str, str]:
+    """What a solver says about itself, for readers of its results."""
+    plugin = entry.variant.plugin
+    return {"summary": plugin.summary, "reference": str(plugin.flags.get("reference") or "")}
 
 
 def _answer(call: Future[Any], timeout: float) -> Outcome:

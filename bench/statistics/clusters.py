@@ -165,7 +165,8 @@ def _summed(values: Array, index: Array, length: int) -> Array:
 def numbered(names: Sequence[Any] | Array) -> Array:
     """0, 1, ... in the order of first appearance."""
     number: dict[Any, int] = {}
-    return np.array([number.setdefault(n, len(number)) for n in np.asarray(names).tolist()], int)
+    plain = names.tolist() if isinstance(names, np.ndarray) else names
+    return np.array([number.setdefault(n, len(number)) for n in plain], int)
 
 
 def _shared(kernels: Sequence[Any] | Array, groups: Array) -> Array | None:

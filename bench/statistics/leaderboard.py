@@ -165,8 +165,14 @@ def pairwise_differences(
     settings: Sequence[Any] | Array,
     groups: Sequence[Any] | Array,
     kernels: Sequence[Any] | Array | None = None,
+    *,
+    same_as: Sequence[Hashable] | None = None,
 ) -> Pairwise:
-    """Differences of all pairs of S rows on the cells that all rows with values have; NaN where a row has none."""
+    """Differences of all pairs of S rows on the cells that all rows with values have; NaN where a row has none.
+
+    Rows of one ``same_as`` are one member of the family: a pair of estimators counts once however many implement
+    them, and two that implement one estimator have a difference, but no adjusted p-value.
+    """
     values = np.asarray(values, float)
     ranked, cells = common_cells(values)
     design = Design.of(settings, groups, kernels).select(cells)
@@ -175,7 +181,10 @@ def pairwise_differences(
     p, adjusted = pairs.p_value(), np.full((len(ranked), len(ranked)), np.nan)
     np.fill_diagonal(p, np.nan)
     upper = np.triu_indices(len(ranked), 1)
-    adjusted[upper] = benjamini_hochberg(p[upper])
+    names = ranked.tolist() if same_as is None else [same_as[s] for s in ranked.tolist()]
+    members = [frozenset((names[i], names[j])) for i, j in zip(*upper, strict=True)]
+    tested = np.array([len(m) > 1 for m in members], bool)
+    adjusted[upper] = benjamini_hochberg(np.where(tested, p[upper], np.nan), members)
     adjusted.T[upper] = adjusted[upper]
     place = np.ix_(ranked, ranked)
     out = []

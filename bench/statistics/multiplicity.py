@@ -30,15 +30,20 @@ def holm(pvalues: Sequence[float] | Array, members: Sequence[Hashable] | None = 
     return adjusted
 
 
-def benjamini_hochberg(pvalues: Sequence[float] | Array) -> Array:
+def benjamini_hochberg(pvalues: Sequence[float] | Array, members: Sequence[Hashable] | None = None) -> Array:
     """Adjusted p-values (J. R. Statist. Soc. B 57, 1995): those below α have false discovery rate α.
 
-    Adjusted p_(i) = min over j >= i of min(1, m p_(j) / j). Any shape; NaN stays NaN and is not counted.
+    Adjusted p_(i) = min over j >= i of min(1, m p_(j) / j); NaN stays NaN and is not counted.
+
+    Args:
+        pvalues: (n,).
+        members: (n,) names, as of ``holm``: hypotheses of one name count once, in m as in j.
     """
     p = np.asarray(pvalues, float)
-    known = np.flatnonzero(~np.isnan(p.ravel()))
-    order = known[np.argsort(p.ravel()[known], kind="stable")]
-    scaled = p.ravel()[order] * len(order) / np.arange(1, len(order) + 1)
-    adjusted = np.full(p.size, np.nan)
+    names = list(range(len(p))) if members is None else list(members)
+    order = [i for i in np.argsort(p, kind="stable").tolist() if not np.isnan(p[i])]
+    place = {name: j for j, name in enumerate(dict.fromkeys(names[i] for i in order), 1)}
+    scaled = np.array([p[i] * len(place) / place[names[i]] for i in order])
+    adjusted = np.full(p.shape, np.nan)
     adjusted[order] = np.minimum(1.0, np.minimum.accumulate(scaled[::-1])[::-1])
-    return adjusted.reshape(p.shape)
+    return adjusted

@@ -18,6 +18,7 @@ from bench.statistics.clusters import Array, Design, influences
 from bench.statistics.interval import FEW, LEVEL, estimate
 from bench.statistics.leaderboard import common_cells, reason
 from bench.statistics.multiplicity import holm
+from bench.statistics.power import groups_needed
 from bench.statistics.ranks import Rivals, surely_worse
 
 #: share of the error that each of the three kinds of claim may make
@@ -104,6 +105,12 @@ def _best(loss: Array, design: Design, names: list[str], say: Wording) -> str:
     rivals = Rivals(influences(loss, design), DRAWS)
     behind = np.asarray(surely_worse(rivals, 1 - THIRD)[0].any(1))
     order = np.argsort(rivals.parts.mean, kind="stable")
+    first, second = order[:2].tolist()
+    needed = groups_needed(rivals.pairs)[second, first]
+    more = ""
+    if not behind[second] and np.isfinite(needed) and needed > design.n_groups:
+        two = f"{names[first]} from {names[second]}, the two best,"
+        more = f" To tell {two} would take about {needed:,.0f} {say.groups}."
     maybe = [names[i] for i in order.tolist() if not behind[i]]
     where = f"over {design.n_groups} {say.groups}"
     if design.n_kernels:
@@ -111,7 +118,7 @@ def _best(loss: Array, design: Design, names: list[str], say: Wording) -> str:
     if len(maybe) == 1:
         return f"{maybe[0]} is the best of {len(names)} rows, {where}."
     if len(maybe) == len(names):
-        return f"No row is distinguishable from the best of the {len(names)}, {where}."
+        return f"No row is distinguishable from the best of the {len(names)}, {where}.{more}"
     rest = "1 row is" if behind.sum() == 1 else f"{behind.sum()} rows are"
     return f"{_listed(maybe)} cannot be distinguished from the best, {where}; {rest} behind."
 

@@ -31,21 +31,33 @@ def variance_components(values: Array, factors: Mapping[str, Sequence[Any] | Arr
         (repetitions, and interactions of three or more). A term that the cells cannot tell from others is NaN: each
         kernel its photograph's own, for one.
     """
+    known = np.isfinite(np.asarray(values, float))
+    several = {name: f for name, f in factors.items() if len(set(np.asarray(f, object)[known].tolist())) > 1}
+    pairs = {
+        f"{a} × {b}": list(zip(*(np.asarray(several[f], object).tolist() for f in (a, b)), strict=True))
+        for a, b in combinations(several, 2)
+    }
+    return variances(values, {**several, **pairs})
+
+
+def variances(values: Array, terms: Mapping[str, Sequence[Any] | Array]) -> dict[str, float]:
+    """The same for terms given one by one, factors and interactions alike, also nested ones; the rest is added.
+
+    Args:
+        values: (n,); NaN values are left out.
+        terms: name -> (n,) levels.
+    """
     values = np.asarray(values, float)
     known = np.isfinite(values)
     x = values[known] - (values[known].mean() if known.any() else 0)
-    levels = {name: numbered(np.asarray(f, object)[known]) for name, f in factors.items()}
-    levels = {name: f for name, f in levels.items() if len(f) and f.max() > 0}
-    terms = dict(levels)
-    for a, b in combinations(levels, 2):
-        terms[f"{a} × {b}"] = numbered(levels[a] * (int(levels[b].max()) + 1) + levels[b])
-    terms["rest"] = np.arange(len(x))
-    names = _identified(terms)
-    out = dict.fromkeys(terms, float("nan"))
+    levels = {name: numbered([v for v, k in zip(f, known, strict=True) if k]) for name, f in terms.items()}
+    levels["rest"] = np.arange(len(x))
+    names = _identified(levels)
+    out = dict.fromkeys(levels, float("nan"))
     if len(x) < 2:
         return out
-    squares = np.array([_between(x, terms[t]) for t in names])
-    expected = np.array([[_coefficient(terms[t], terms[c]) for c in names] for t in names])
+    squares = np.array([_between(x, levels[t]) for t in names])
+    expected = np.array([[_coefficient(levels[t], levels[c]) for c in names] for t in names])
     out.update(zip(names, np.linalg.lstsq(expected, squares, rcond=None)[0].tolist(), strict=True))
     return out
 

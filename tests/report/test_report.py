@@ -276,7 +276,7 @@ def printed(table, **kwargs):
 def test_the_terminal_summary_has_a_line_per_solver_with_value_cost_and_failures(run):
     lines = printed(summary(load([run]).rows)).splitlines()
     assert [line.split("  ")[0] for line in lines[1:]][:2] == ["tv", "dps"]
-    assert "Δ to wiener (95 %)" in lines[0]
+    assert "Δ to wiener (nominal 95 %)" in lines[0]
     assert re.search(r"\+\d\.\d\d \(\+\d\.\d\d to \+\d\.\d\d\) ●", lines[1])
     assert "3 of 20" in next(line for line in lines if line.startswith("dps"))
     assert "PSNR ↑" in lines[0]

@@ -10,12 +10,15 @@ from typing import Any
 import numpy as np
 import pytest
 
-from bench.grid.read import find_grid
+from bench.files import built_in_folder
+from bench.grid import schema
+from bench.grid.read import find_grid, read_grid
 from bench.metrics.evaluate import Context, NoiseLevel, evaluate
 from bench.report.board import Board
 from bench.report.load import Pictures, Results
 from bench.report.page import build
 from bench.report.studies import experiments, profiles
+from bench.report.studies.published import HEADING
 from bench.report.studies.score import score_convir, score_table
 from bench.report.studies.section import STUDIES, section
 from bench.report.studies.table import Table
@@ -102,7 +105,8 @@ def test_a_line_with_an_optimum_and_a_plateau_are_told_apart() -> None:
 def test_paddings_and_regularisers_stand_apart() -> None:
     solvers = {"blurred": 0.0, "TV": 3.0, "wiener padding=zero": 1.0, "wiener padding=edge": 2.0}
     regularisers, paddings = experiments.regularisers(board([{}], lambda: 30.0, solvers))
-    assert [e.label for e in regularisers.lines] == ["blurred", "TV"]
+    assert [e.label for e in regularisers.lines if not e.group] == ["blurred", "TV"]
+    assert [e.label for e in regularisers.lines if e.group == HEADING][1] == "TV (PyLops)"
     assert {e.label: e.values[0].text for e in paddings.lines} == {
         "wiener padding=zero": "31.50",
         "wiener padding=edge": "32.50",
@@ -161,29 +165,42 @@ def test_profiles_are_saved_with_the_numbers_behind_them(tmp_path: Path) -> None
     assert figure.svg.startswith("<svg")
 
 
-def results(name: str) -> Results:
-    return Results([{"name": name}], [], [], 0, 0, [], [])
+def results(name: str | None) -> Results:
+    return Results([{"name": "mine", "study": name}], [], [], 0, 0, [], [])
 
 
 def test_only_the_grids_of_the_studies_and_those_that_ask_for_the_score_get_a_section() -> None:
     one = board([{}], lambda: 30.0)
-    assert section(results("quickstart"), one, None) is None
-    found = section(results("seed001_table1"), one, None)
+    assert section(results(None), one, None) is None
+    found = section(results("001_table1"), one, None)
     assert found is not None
     assert "Innocenti" in found.source
     asking = Board(one.solvers, one.cells, one.rows, [*one.metrics, "score_convir"])
-    scored = section(results("mine"), asking, None)
+    scored = section(results(None), asking, None)
     assert scored is not None
     assert [t.name for t in scored.tables] == ["score"]
 
 
-@pytest.mark.parametrize("name", sorted(STUDIES))
-def test_every_study_with_a_table_is_a_grid_that_ships(name: str) -> None:
-    assert find_grid(name).stem == name
+def test_every_experiment_that_a_grid_may_name_has_a_form_and_a_grid_that_ships() -> None:
+    assert set(STUDIES) == set(schema.STUDIES)
+    folder = built_in_folder("grids")
+    assert folder is not None
+    named = {read_grid(find_grid(path.stem)).study for path in folder.glob("seed00[12]_*.yaml")}
+    assert named == set(STUDIES)
+
+
+def test_the_figures_of_the_thesis_stand_below_ours_in_the_columns_they_belong_to() -> None:
+    settings = [{"blur": b} for b in ("32 px", "64 px")]
+    (table,) = experiments.kernel_sizes(board(settings, lambda blur: 30.0))
+    assert texts(table, "Wiener", HEADING)[::3] == ["25.53", "22.64"]
+    assert texts(table, "tv")[::3] == ["33.50", "33.50"]
+    levels = [{"noise": "no noise"}, {"noise": "σ = 4, λ = 48000"}]
+    (noisy,) = experiments.noise_levels(board(levels, lambda noise: 20.0))
+    assert texts(noisy, "published: Out", "σ = 4, λ = 48000") == ["22.69", "0.572", "0.309", "+3.37"]
 
 
 def test_the_page_shows_the_tables_of_a_study_with_hostile_names_as_text(tmp_path: Path) -> None:
-    run = fake_run.write(tmp_path / "run", name="seed001_table3", size=24, images=2, fail=False,
+    run = fake_run.write(tmp_path / "run", study="001_table3", size=24, images=2, fail=False,
                          change={"noise": "<b>8 bit</b>"})  # fmt: skip
     page = build([run], tmp_path / "report", figures=False).read_text(encoding="utf-8")
     assert "Table 3: sizes of the kernel, noise: &lt;b&gt;8 bit&lt;/b&gt;" in page

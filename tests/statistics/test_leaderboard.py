@@ -133,3 +133,13 @@ def test_pairs_are_antisymmetric_and_adjusted_upwards():
 
 def test_no_rows_make_an_empty_table():
     assert leaderboard(np.zeros((0, 0)), [], [], lower_is_better=False).rows == ()
+
+
+def test_two_rows_of_one_estimator_are_one_member_of_the_family_of_pairs():
+    rng = np.random.default_rng(7)
+    values = 30 + 0.6 * np.arange(3)[:, None] + rng.standard_normal((3, 9)) * 0.5
+    alone = pairwise_differences(values, ["s"] * 9, range(9))
+    twice = pairwise_differences(values[[0, 0, 1, 2]], ["s"] * 9, range(9), same_as=["a", "a", "b", "c"])
+    assert twice.adjusted[1:, 1:] == pytest.approx(alone.adjusted, nan_ok=True)
+    assert np.isnan(twice.adjusted[0, 1])
+    assert twice.mean[0, 1] == 0

@@ -37,3 +37,9 @@ def test_benjamini_and_hochberg_keeps_the_share_of_false_discoveries_below_its_l
         found = benjamini_hochberg(p) < 0.05
         shares.append((found & ~true).sum() / max(found.sum(), 1))
     assert np.mean(shares) < 0.05
+
+
+def test_hypotheses_of_one_name_count_once():
+    names = ["a", "a", "b", "c"]
+    for adjust in (holm, benjamini_hochberg):
+        assert adjust([0.01, 0.01, 0.03, 0.2], names)[[0, 2, 3]] == pytest.approx(adjust([0.01, 0.03, 0.2]))

@@ -110,3 +110,11 @@ def test_without_true_differences_19_tables_of_20_claim_none(rows, skewed):
         claims += any(CLAIM.search(s.replace("cannot be distinguished from the best", "")) for s in text)
     # A true chance of 5 % gives at most 17 of 200 in 97.5 % of the runs.
     assert claims <= 17
+
+
+def test_where_the_best_cannot_be_told_apart_it_says_how_many_photographs_that_would_take():
+    rng = np.random.default_rng(9)
+    values = 30 + np.array([0.3, 0.1])[:, None] + rng.standard_normal((2, 8))
+    first, *_ = sentences(values, ["s"] * 8, range(8), names=["a", "b"], lower_is_better=False)
+    assert "To tell" in first
+    assert "the two best, would take about" in first

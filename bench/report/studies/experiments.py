@@ -7,6 +7,7 @@ import re
 import numpy as np
 
 from bench.report.board import Board, describe
+from bench.report.studies import published
 from bench.report.studies.table import Line, Part, Table, Value, about, crossed, headings, means, parts, used, values
 from bench.report.text import number, signed
 from bench.statistics.interval import means as statistics
@@ -21,12 +22,12 @@ def intervals(board: Board) -> str:
 
 def architectures(board: Board) -> list[Table]:
     """Table 1 of Innocenti 2023: networks in rows, PSNR, SSIM and LPIPS in columns."""
-    return [_plain(board, "table1", "Table 1: architectures, on the halved GoPro test set")]
+    return [_plain(board, "table1", "Table 1: architectures, on the halved GoPro test set", published.TABLE1)]
 
 
 def full_resolution(board: Board) -> list[Table]:
     """The full-resolution row of his Table 2, for every solver."""
-    return [_plain(board, "table2", "Table 2: GoPro at full resolution")]
+    return [_plain(board, "table2", "Table 2: GoPro at full resolution", published.TABLE2)]
 
 
 def kernel_sizes(board: Board) -> list[Table]:
@@ -36,6 +37,7 @@ def kernel_sizes(board: Board) -> list[Table]:
         sizes = [Part(p.label, p.cells & noise.cells) for p in parts(board, "blur")]
         title = f"Table 3: sizes of the kernel, noise: {noise.label}"
         lines = crossed(board, sizes, metrics, board.solvers)
+        lines += published.lines(published.TABLE3, [p.label for p in sizes], metrics)
         tables.append(Table(f"table3-{k}", title, intervals(board), "Method", *headings(sizes, metrics), lines))
     return tables
 
@@ -50,6 +52,7 @@ def noise_levels(board: Board) -> list[Table]:
         lines.append(Line("In", [*(Value(v.text, v.interval) for v in given), Value("")], level.label))
         for line in crossed(board, [level], metrics, rest):
             lines.append(Line(line.label, [*line.values, _gain(board, line.label, level)], level.label))
+        lines += _published_level(level.label, metrics)
     heads = [*(describe(m).label for m in metrics), "gain (dB)"]
     caption = f"“In” is the degraded picture, the gain is paired with it. {intervals(board)}"
     return [Table("table4", "Table 4: levels of noise", caption, "Noise", [], heads, lines)]
@@ -63,11 +66,20 @@ def exposures(board: Board) -> list[Table]:
 
 
 def regularisers(board: Board) -> list[Table]:
-    """CEA's table of regularisers and PSNR, and one of the paddings that a periodic method can be given."""
+    """CEA's table of regularisers and PSNR, and one of the paddings that a periodic method can be given.
+
+    CEA prints the PSNR of two frames, of its own picture and PSF.
+    """
     padded = [s for s in board.solvers if "padding=" in s]
     rest = [s for s in board.solvers if s not in padded]
     kinds = [("regularisers", "Regularisers", rest), ("paddings", "Paddings", padded)]
-    return [_by(board, "setting", name, title, solvers) for name, title, solvers in kinds if solvers]
+    tables = [_by(board, "setting", name, title, solvers) for name, title, solvers in kinds if solvers]
+    for table in tables[: bool(rest)]:
+        blank = [Value("")] * (len(table.heads) - 1)
+        for label, frames in published.CEA.items():
+            text = " and ".join(number(v, 2) for v in frames)
+            table.lines.append(Line(label, [Value(text), *blank], published.HEADING))
+    return tables
 
 
 def learnt(board: Board) -> list[Table]:
@@ -75,9 +87,19 @@ def learnt(board: Board) -> list[Table]:
     return [_by(board, "noise", "learnt", "Blur only, blur and noise", board.solvers)]
 
 
-def _plain(board: Board, name: str, title: str) -> Table:
+def _published_level(level: str, metrics: list[str]) -> list[Line]:
+    """What the thesis prints of a noise level: in, out and the gain."""
+    if level not in published.TABLE4:
+        return []
+    given, out = published.TABLE4[level]
+    gain = Value(signed((out[0] or 0) - (given[0] or 0), 2))
+    rows = ("published: In", given, Value("")), ("published: Out", out, gain)
+    return [Line(name, [*published.values(scores, metrics), last], level) for name, scores, last in rows]
+
+
+def _plain(board: Board, name: str, title: str, theirs: dict[str, dict[str, published.Scores]]) -> Table:
     everything, metrics = Part("", np.ones(len(board.cells), bool)), used(board, *PICTURES)
-    lines = crossed(board, [everything], metrics, board.solvers)
+    lines = crossed(board, [everything], metrics, board.solvers) + published.lines(theirs, [""], metrics)
     return Table(name, title, intervals(board), "Method", *headings([everything], metrics), lines)
 
 

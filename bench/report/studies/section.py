@@ -16,18 +16,18 @@ from bench.report.studies.table import Table
 INNOCENTI = "Innocenti, Diffusion Models for Image Motion Blur Removal, Politecnico di Milano, 2023"
 CEA = "MSGI week with CEA, Deblurring images by deconvolution for high-energy scanner, Université Côte d'Azur"
 
-#: grid -> the study, its tables
+#: value of a grid's key ``study`` -> the study, its tables
 STUDIES: dict[str, tuple[str, Callable[[Board], list[Table]]]] = {
-    "seed001_table1": (INNOCENTI, experiments.architectures),
-    "seed001_table3": (INNOCENTI, experiments.kernel_sizes),
-    "seed001_table4": (INNOCENTI, experiments.noise_levels),
-    "seed001_fig4": (INNOCENTI, experiments.exposures),
-    "seed001_gopro": (INNOCENTI, experiments.full_resolution),
-    "seed002_variational": (CEA, experiments.regularisers),
-    "seed002_swinir": (CEA, experiments.learnt),
+    "001_table1": (INNOCENTI, experiments.architectures),
+    "001_table3": (INNOCENTI, experiments.kernel_sizes),
+    "001_table4": (INNOCENTI, experiments.noise_levels),
+    "001_fig4": (INNOCENTI, experiments.exposures),
+    "001_gopro": (INNOCENTI, experiments.full_resolution),
+    "002_variational": (CEA, experiments.regularisers),
+    "002_swinir": (CEA, experiments.learnt),
 }
-#: grids whose figure is line profiles
-PROFILES = ("seed002_variational", "seed002_swinir")
+#: those whose figure is line profiles
+PROFILES = ("002_variational", "002_swinir")
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,16 @@ class Section:
 
 
 def section(results: Results, board: Board, folder: Path | None, *, figures: bool = True) -> Section | None:
-    """The section of a run of one of these grids, or of any grid that asks for ``score_convir``; None for the rest.
+    """The section of runs whose grids name one of these experiments as their ``study``, or that ask for
+    ``score_convir``; None for the rest.
 
     Args:
         results, board: of the report.
         folder: where figures are saved as PDF, SVG and CSV; None: nowhere.
         figures: whether to draw any.
     """
-    names = {f["name"] for f in results.facts}
-    name = names.pop() if len(names) == 1 else ""
+    names = {f.get("study") for f in results.facts}
+    name = str(names.pop()) if len(names) == 1 else ""
     source, make = STUDIES.get(name, ("", lambda _: []))
     tables = [*make(board), *([score_table(board)] if "score_convir" in board.metrics else [])]
     drawn = profiles.draw(results.pictures, folder) if figures and name in PROFILES else []
