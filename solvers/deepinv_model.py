@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 import torch
-from deepinv.models import Denoiser
+from deepinv.models import Denoiser, Reconstructor
 from torch import Tensor
 
 from bench import PluginError, Problem, SettingError, Solver, SolverError, import_object, tunable
 from bench.errors import did_you_mean
 from bench.methods.classical.padding import crop, surround
+from bench.methods.libraries.deepinv_models import ModelSpec, fresh
 from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
 from bench.methods.libraries.planes import by_image, scene_start
 
@@ -25,10 +26,14 @@ class DeepinvModel(Solver):
         "Tachella et al., DeepInverse: A Python package for solving imaging inverse problems, 2025"
     )
 
-    imports: ClassVar[tuple[str, ...]] = ("model",)
+    imports: ClassVar[tuple[str, ...]] = ("model", "denoiser")
 
     model: str = "pdcp_tv"  #: a preset, or package.module.Class that is built from ``options``
     options: dict[str, float | int | str | bool] | None = None  #: keywords of the class; they override a preset's
+    path: str = ""  #: weights of that class: .safetensors, or a torch file of plain data
+    denoiser: str = ""  #: package.module.Class of a denoiser, for a class that takes one (deepinv.optim.DPIR)
+    denoiser_options: dict[str, float | int | str | bool] | None = None  #: its keywords
+    denoiser_path: str = ""  #: its weights
     weight: float = tunable(1.0, low=0.1, high=10.0)  #: multiplies the regularisation of a preset
     circular: bool = False  #: give a model of your own deepinv's BlurFFT on padded data, not the exact operator
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"  #: where BlurFFT meets valid data
@@ -51,7 +56,7 @@ class DeepinvModel(Solver):
         if preset is not None:
             model = preset.build(self.weight * preset.lam(problem), scene_start(problem), self.options or {})
         else:
-            model = self._imported().to(problem.y.device)
+            model = fresh(self._spec(), str(problem.y.device))
         with torch.no_grad():
             if self.circular or (preset is not None and preset.circular):
                 y, sides = surround(problem, self.padding)
@@ -69,14 +74,17 @@ class DeepinvModel(Solver):
             f"measurement's {blur.shape}"
         )
 
-    def _imported(self) -> torch.nn.Module:
+    def _spec(self) -> ModelSpec:
         try:
             cls = import_object(self.model)
         except PluginError as error:
             raise PluginError(f"deepinv_model: {error}") from error
-        if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)) or issubclass(cls, Denoiser):
+        if not (inspect.isclass(cls) and issubclass(cls, torch.nn.Module)):
             raise PluginError(f"deepinv_model: {self.model} is not a class of models called as model(y, physics)")
-        options: dict[str, object] = dict(self.options or {})
-        if "pretrained" in inspect.signature(cls).parameters:
-            options.setdefault("pretrained", None)  # deepinv's default is to download weights
-        return cls(**options).eval()
+        if issubclass(cls, Denoiser) and not issubclass(cls, Reconstructor):
+            raise PluginError(
+                f"deepinv_model: {self.model} is a denoiser, not a class of models called as model(y, physics). "
+                "It may be the `denoiser` of one, or the prior of a sampler (`prior: {deepinv_denoiser: ...}`)"
+            )
+        denoiser = ModelSpec.of(self.denoiser, self.denoiser_options, self.denoiser_path) if self.denoiser else None
+        return ModelSpec.of(self.model, self.options, self.path, denoiser)

@@ -1,11 +1,15 @@
 """deepinv behind our contract: its presets, any model by import path, and no image that touches another."""
 
 import sys
+from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from deepinv.models import Denoiser, DnCNN, Reconstructor
+from deepinv.optim import DPIR
 from torch import Tensor, nn
 
 from bench import PluginError, SettingError, Solver, SolverError
@@ -104,6 +108,26 @@ class Adjoint(nn.Module):
         return self.scale * physics.A_adjoint(y)  # type: ignore[operator]  # nn.Module hides what physics is
 
 
+class Both(Reconstructor, Denoiser):
+    def forward(self, y: Tensor, physics: Any, **_: object) -> Tensor:  # type: ignore[override]  # deepinv's two differ
+        return physics.A_adjoint(y)
+
+
+class Counting(nn.Module):
+    """Remembers its calls, as TVPrior does its last image."""
+
+    built = 0
+
+    def __init__(self) -> None:
+        super().__init__()
+        Counting.built += 1
+        self.calls = 0
+
+    def forward(self, y: Tensor, physics: nn.Module) -> Tensor:
+        self.calls += 1
+        return self.calls * y
+
+
 class Wrong(nn.Module):
     def forward(self, y: Tensor, physics: nn.Module) -> Tensor:
         return y[..., 1:]
@@ -125,10 +149,53 @@ def test_a_model_of_one_s_own_sees_the_exact_operator_and_never_downloads(bounda
 
 
 @pytest.mark.usefixtures("mine")
-def test_weights_are_fetched_only_when_asked_for():
+def test_a_download_is_refused_even_when_asked_for():
     p, _ = problem(scenes(1))
-    with pytest.raises(RuntimeError, match="would fetch download"):
+    with pytest.raises(SettingError, match="pretrained: download is a download, which is not done"):
         solver(model="a_module_of_mine.Adjoint", options={"pretrained": "download"}).solve(p)
+
+
+def test_a_model_that_would_download_inside_is_refused_before_it_does():
+    """DPIR makes a DRUNet with downloaded weights unless it is given a denoiser."""
+    p, _ = problem(scenes(1))
+    with pytest.raises(SettingError, match=r"deepinv\.optim\.DPIR would download weights \(https.*give them by path"):
+        solver(model="deepinv.optim.DPIR").solve(p)
+
+
+SMALL: dict[str, Any] = {"pretrained": None, "in_channels": 1, "out_channels": 1, "depth": 3, "nf": 4}
+
+
+def test_a_model_takes_a_denoiser_with_weights_by_path(tmp_path: Path):
+    torch.manual_seed(0)
+    denoiser = DnCNN(**SMALL)
+    torch.save(denoiser.state_dict(), tmp_path / "dncnn.pth")
+    p, _ = problem(scenes(2, channels=1), dtype=torch.float32)
+    method = solver(
+        model="deepinv.optim.DPIR",
+        options={"sigma": 0.05},
+        denoiser="deepinv.models.DnCNN",
+        denoiser_options={k: v for k, v in SMALL.items() if k != "pretrained"},
+        denoiser_path=str(tmp_path / "dncnn.pth"),
+    )
+    one = alone(p, 1)
+    with torch.no_grad():
+        expected = DPIR(sigma=0.05, denoiser=denoiser.eval())(one.y, scene_physics(one))
+    torch.testing.assert_close(method.solve(p)[1:], expected, rtol=0, atol=1e-6)
+
+
+def test_a_reconstructor_that_is_also_a_denoiser_is_a_reconstructor():
+    """As deepinv's RAM is."""
+    p, _ = problem(scenes(1))
+    x = solver(model="tests.solvers.test_deepinv_model.Both").solve(p)
+    assert torch.equal(x, p.blur.crop(p.blur.A_adjoint(p.y)))
+
+
+def test_a_model_is_built_once_and_starts_every_image_afresh():
+    p, _ = problem(scenes(3))
+    Counting.built = 0
+    x = solver(model="tests.solvers.test_deepinv_model.Counting").solve(p)
+    assert Counting.built == 1
+    assert torch.equal(x, p.y)  # it multiplies by the number of calls that it remembers
 
 
 @pytest.mark.usefixtures("mine")
