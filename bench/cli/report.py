@@ -10,9 +10,9 @@ import typer
 
 def command(
     runs: Annotated[
-        list[Path] | None, typer.Argument(help="Results folders (default: every folder in runs/).")
+        list[Path] | None, typer.Argument(help="Results folders (default: the newest run in runs/).")
     ] = None,
-    out: Annotated[Path, typer.Option(help="Folder for the page.")] = Path("reports"),
+    out: Annotated[Path | None, typer.Option(help="Folder for the page (default: reports/NAME of the run).")] = None,
     baseline: Annotated[str | None, typer.Option(help="Solver that paired differences are taken to.")] = None,
     single_file: Annotated[
         bool, typer.Option("--single-file", help="Everything, pictures too, inside one index.html.")
@@ -22,23 +22,27 @@ def command(
     """Write an HTML report of one or several runs; it needs no network and no server."""
     from bench.report.page import build
 
-    index = build(_folders(runs, out), out, baseline=baseline, single_file=single_file, figures=figures)
+    folders = _folders(runs, out)
+    out = out or Path("reports") / "+".join(folder.resolve().name for folder in folders)
+    index = build(folders, out, baseline=baseline, single_file=single_file, figures=figures)
     typer.echo(f"{index}  ({index.stat().st_size / 1e6:.2f} MB)")
     typer.echo(f"open it:  {index.resolve().as_uri()}")
 
 
-def _folders(runs: list[Path] | None, out: Path) -> list[Path]:
+def _folders(runs: list[Path] | None, out: Path | None) -> list[Path]:
     from bench.errors import ResultError
     from bench.results.folder import ResultsFolder
 
     if runs:
         return list(runs)
-    wanted = ResultsFolder(Path("runs") / out.name)  # --out reports/NAME means runs/NAME if there is one
-    if wanted.table.is_file():
-        return [wanted.path]
-    folders = [folder.path for folder in ResultsFolder.under(Path("runs"))]
-    if not folders:
+    if out is not None and ResultsFolder(Path("runs") / out.name).table.is_file():
+        return [Path("runs") / out.name]  # --out reports/NAME means runs/NAME if there is one
+    finished = [folder for folder in ResultsFolder.under(Path("runs")) if folder.table.is_file()]
+    if not finished:
         raise ResultError(
             "there are no results under runs/: give a results folder, or start with bench run quickstart"
         )
-    return folders
+    newest = max(finished, key=lambda folder: folder.table.stat().st_mtime)
+    if len(finished) > 1:
+        typer.echo(f"the newest of {len(finished)} runs: {newest.path}", err=True)
+    return [newest.path]

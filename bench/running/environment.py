@@ -37,10 +37,16 @@ def env_id(device: str) -> str:
     return digest(environment(device))[:12]
 
 
+#: what numbers can depend on: a page under reports/ or notes beside the code are no local changes
+SOURCES = (
+    "bench", "solvers", "operators", "datasets", "priors", "grids", "weights", "sites", "pyproject.toml", "uv.lock",
+)  # fmt: skip
+
+
 @cache
 def commit() -> tuple[str | None, bool]:
-    """The harness's git commit and whether the tree differs from it; (None, False) outside a checkout."""
-    root = Path(__file__).parents[1]
+    """The harness's git commit, and whether its ``SOURCES`` differ from it; (None, False) outside a checkout."""
+    root = Path(__file__).parents[2]
     if not (root / ".git").exists():
         return None, False
 
@@ -50,7 +56,7 @@ def commit() -> tuple[str | None, bool]:
         return done.stdout.strip()
 
     try:
-        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain"))
+        return git("rev-parse", "HEAD"), bool(git("status", "--porcelain", "--", *SOURCES))
     except (OSError, subprocess.SubprocessError):
         return None, False
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -15,6 +16,7 @@ from PIL import Image
 
 from bench.results import parquet as results
 from bench.running.runner import Finished
+from tests import fake_run
 
 
 def bench(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
@@ -149,3 +151,13 @@ def test_a_new_solver_runs_as_it_is_written(tmp_path: Path) -> None:
     assert bench("new", "solver", "my_method", cwd=tmp_path).returncode == 0
     check_solver("./my_method.py", {"steps": 3}, base=tmp_path)
     assert bench("new", "solver", "my_method", cwd=tmp_path).returncode == 2  # nothing is overwritten
+
+
+def test_a_report_without_arguments_is_of_the_newest_run(tmp_path: Path) -> None:
+    for k, name in enumerate(("older", "newer")):
+        folder = fake_run.write(tmp_path / "runs" / name, name=name, size=24, images=1, fail=False, seed=k)
+        os.utime(folder / "results.parquet", (1000 + k, 1000 + k))
+    done = bench("report", "--no-figures", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the newest of 2 runs" in done.stderr
+    assert "<h1>newer</h1>" in (tmp_path / "reports" / "newer" / "index.html").read_text(encoding="utf-8")
