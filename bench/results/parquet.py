@@ -28,6 +28,7 @@ COLUMNS = {
     "solver_name": "string",
     "solver_settings": "string",
     "weights_sha": "string",
+    "training_note": "string",
     "unverified": "string",
     "family": "string",
     "same_as": "string",

@@ -9,6 +9,7 @@ from typing import Any, overload
 
 from bench.grid.cells import Cell, Phase
 from bench.results.identity import MeasurementId
+from bench.running.training_note import training_note
 from bench.seeds import canonical
 
 Row = dict[str, Any]
@@ -58,7 +59,7 @@ class Rows(Sequence[Row]):
 
     def _row(self, cell: Cell) -> Row:
         outcome = {k: v for k, v in self._outcomes[cell.key].items() if k not in ("parts", "place")}
-        return {**outcome, **cell.identity}
+        return {**outcome, **cell.identity, "training_note": training_note(cell)}
 
 
 @dataclass(frozen=True)

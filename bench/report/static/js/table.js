@@ -136,10 +136,12 @@ function tagsOf(e) {
     e.tuning === "oracle" && ["oracle", "Tuned on the test images themselves: an upper bound", "warn-tag"],
     e.samples > 1 && [`mean of ${count(e.samples)}`, "A sampler: it stands by the mean of its samples"],
     e.blind && ["blind", "Saw neither PSF nor noise level"],
-    e.training && [e.training, "Where this run lies to what the weights were trained on", "warn-tag"],
+    e.training_note && [trainingTag(e.training_note), e.training_note, "warn-tag"],
     e.absent > 0 && [`${e.absent} cells not run`, "Its mean is over other cells than the others'", "warn-tag"],
   ].filter(Boolean);
 }
+
+const trainingTag = (note) => (note.includes("outside") ? "outside training" : "trained on this");
 
 function rankCell(e) {
   if (!e.score.rank) return missing();
