@@ -35,7 +35,9 @@ NEEDS: dict[str, dict[str, Any]] = {
 
 
 def runs(plugin: describe.Plugin) -> bool:
-    """Whether the solver's default weights ship, if it has any."""
+    """Whether the solver needs no file of the user's own, and its default weights ship, if it has any."""
+    if any(p.required for p in plugin.parameters.values()):
+        return False
     setting, place = plugin.parameters.get("weights"), built_in_folder("weights")
     return setting is None or (place is not None and (place / f"{setting.default}.safetensors").is_file())
 
