@@ -13,7 +13,7 @@ from bench.methods.classical.optim import noise_variance
 from bench.methods.diffusion.torus import on_torus
 from bench.methods.libraries.deepinv_physics import BlurPhysics
 from bench.methods.libraries.deepinv_prior import DeepinvPrior
-from bench.methods.libraries.planes import alone, by_channel
+from bench.methods.libraries.planes import alone, by_prior
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,11 @@ class DeepinvDiffpir(Solver):
     reference: ClassVar[str] = "Tachella et al., DeepInverse, 2025: deepinv.sampling.DiffPIR"
 
     def solve(self, problem: Problem) -> Tensor:
-        """Each channel of each image alone, on a torus."""
+        """Each image alone, each channel too if the prior is gray, on a torus."""
         periodic, crop = on_torus(problem, self.padding)
-        return crop(by_channel(periodic, lambda i, c: self._one(alone(periodic, i), c)))
+        return crop(by_prior(periodic, lambda i, c: self._one(alone(periodic, i), c)))
 
-    def _one(self, one: Problem, c: int) -> Tensor:
+    def _one(self, one: Problem, channels: slice) -> Tensor:
         sigma, device = float(noise_variance(one).sqrt()), one.y.device
         # deepinv reads sigma alone and would miss the photon noise.
         level = NoiseLevel(one.y.new_zeros(1), one.y.new_tensor([sigma]))
@@ -56,4 +56,4 @@ class DeepinvDiffpir(Solver):
         )
         # It draws from torch's global generator, and takes seed 0 for no seed.
         with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-            return model(one.y[:, c : c + 1], physics, seed=1 + int(one.rng[0].integers(2**31)))
+            return model(one.y[:, channels], physics, seed=1 + int(one.rng[0].integers(2**31)))

@@ -10,7 +10,7 @@ from torch import Tensor
 from bench import Problem, Solver
 from bench.methods.libraries.deepinv_physics import BlurPhysics
 from bench.methods.libraries.deepinv_prior import DeepinvPrior
-from bench.methods.libraries.planes import alone, by_channel
+from bench.methods.libraries.planes import alone, by_prior
 
 
 @dataclass(frozen=True)
@@ -31,10 +31,10 @@ class DeepinvDps(Solver):
     reference: ClassVar[str] = "Tachella et al., DeepInverse, 2025: deepinv.sampling.DPS"
 
     def solve(self, problem: Problem) -> Tensor:
-        """Each channel of each image alone, with a generator of its own; the scene is deepinv's unknown."""
-        return by_channel(problem, lambda i, c: self._one(alone(problem, i, torch.float64), c, problem.y.dtype))
+        """Each image alone, each channel too if the prior is gray; the scene is deepinv's unknown."""
+        return by_prior(problem, lambda i, c: self._one(alone(problem, i, torch.float64), c, problem.y.dtype))
 
-    def _one(self, one: Problem, c: int, dtype: torch.dtype) -> Tensor:
+    def _one(self, one: Problem, channels: slice, dtype: torch.dtype) -> Tensor:
         blur = one.blur
         device = one.y.device
         rng = torch.Generator(device).manual_seed(int(one.rng[0].integers(2**62)))
@@ -46,5 +46,6 @@ class DeepinvDps(Solver):
             device=device,
             rng=rng,
         )
-        x = model(one.y[:, c : c + 1], BlurPhysics(blur, one.noise), x_init=(1, 1, *blur.scene_shape))
+        y = one.y[:, channels]
+        x = model(y, BlurPhysics(blur, one.noise), x_init=(1, y.shape[1], *blur.scene_shape))
         return blur.crop(x)

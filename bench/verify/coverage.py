@@ -48,8 +48,8 @@ def _of_spectra(m: Moments, scene: Scene, gain: Tensor) -> float:
     """Coverage of G x for a convolution G with the transfer function ``gain`` (H, W)."""
     power = gain.abs() ** 2
     off = torch.fft.ifft2(torch.fft.fft2(m.mean - scene.mean) * gain).real
-    half = _reach(m.n) * (power * m.variance).mean().sqrt()
-    return float(_inside(off, half, (power * scene.variance).mean().sqrt()).mean())
+    own, exact = ((power * v).mean((-2, -1), keepdim=True).sqrt() for v in (m.variance, scene.variance))
+    return float(_inside(off, _reach(m.n) * own, exact).mean())
 
 
 def of_samples(x: Tensor, posterior: Mixture, side: int) -> Coverage:

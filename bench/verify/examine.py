@@ -86,7 +86,7 @@ def examine(
 
 def _oracles(solver: Solver) -> tuple[gaussian.Oracle, ...]:
     """A solver with a prior of its own is shown on the first ones; nothing is judged there."""
-    return (*gaussian.ORACLES, *gaussian.HELD_OUT) if solver.needs_prior else gaussian.ORACLES
+    return (*gaussian.ORACLES, gaussian.COLOUR, *gaussian.HELD_OUT) if solver.needs_prior else gaussian.ORACLES
 
 
 def declared(solver: Solver) -> Kind:

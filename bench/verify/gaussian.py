@@ -7,12 +7,15 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.contracts import Cost
+from bench.methods.diffusion.denoiser import Prior
 from bench.methods.problem import Solver
 from bench.metrics.posterior import crps
 from bench.verify import coverage, linear, runs
 from bench.verify.oracles import exact, moments
+from bench.verify.oracles.colour import ColourPrior, ColourScene, aligned
 from bench.verify.oracles.gaussian import GaussianPrior, Scene, Texture, bow, disk
 from bench.verify.oracles.moments import Figure, Moments
 
@@ -25,16 +28,26 @@ class Oracle(NamedTuple):
         texture: the power spectrum of its images.
         psf: its blur (h, w); None for the bent one of ``shake()``.
         sigma: standard deviation of the noise, in [-1, 1] units.
+        M: covariance of the channels (3, 3), of colour pictures; None for gray ones.
     """
 
     name: str
     texture: Texture
     psf: np.ndarray | None
     sigma: float
+    M: Tensor | None = None
 
     def without_blur(self) -> Oracle:
         """For a solver that removes noise alone."""
         return self._replace(psf=np.ones((1, 1)))
+
+    def scene(self) -> tuple[Prior, Scene | ColourScene]:
+        """The exact denoiser of its images, and its measurement."""
+        if self.M is None:
+            gray = GaussianPrior(texture=self.texture)
+            return gray, Scene.make(gray, self.sigma, psf=self.psf)
+        colour = ColourPrior(self.M, self.texture)
+        return colour, ColourScene.make(colour, self.sigma, psf=self.psf)
 
 
 #: The first is the main one. Defaults of our solvers were set where it stands.
@@ -44,6 +57,8 @@ HELD_OUT = (
     Oracle("held out: disk, σ 0.1", Texture(1.6, 3.0), disk(), 0.1),
     Oracle("held out: bow, σ 0.05", Texture(0.9, 1.0), bow(), 0.05),
 )
+#: Pictures of three channels that correlate as those of photographs do.
+COLOUR = Oracle("colour, σ 0.1", Texture(), None, 0.1, aligned())
 #: Two sets of moments that agree to this are the same.
 SAME = 1e-5
 
@@ -97,16 +112,17 @@ class Score:
 def score(solver: Solver, oracle: Oracle, samples: int, calls: int) -> Score:
     """Run a solver on one oracle: exact moments where it is affine in its draws, else from ``samples`` samples.
 
+    Colour pictures are scored in the independent components of their prior, all frequencies of all three together.
+
     Args:
         calls: network evaluations of the solver, for the exact sampler.
     """
-    prior = GaussianPrior(texture=oracle.texture)
-    scene = Scene.make(prior, oracle.sigma, psf=oracle.psf)
-    how, own = linear.moments(solver, prior, scene)
-    drawn = None
+    prior, given = oracle.scene()
+    how, own = linear.moments(solver, prior, given)
+    scene, drawn = given.apart, None
     if own is None:
-        y, rngs = scene.y.expand(samples, -1, -1), runs.generators(samples, oracle.sigma)
-        drawn = runs.draw(solver, prior, y, scene.psf, oracle.sigma, rngs)
+        y, rngs = given.y.expand(samples, *given.y.shape), runs.generators(samples, oracle.sigma)
+        drawn = given.components(runs.draw(solver, prior, y, scene.psf, oracle.sigma, rngs))
         own = Moments.of(drawn)
     ideal, bias2 = Moments(scene.mean, scene.variance), moments.bias2(own, scene)
     pixels, blocks = coverage.of_moments(own, scene)
@@ -141,15 +157,13 @@ def calls(solver: Solver, psf: np.ndarray | None = None) -> Cost:
     return one.cost
 
 
-def _exact(
-    scene: Scene, prior: GaussianPrior, n: int, integrator: exact.Integrator, spacing: exact.Spacing
-) -> float | None:
+def _exact(scene: Scene, prior: Prior, n: int, integrator: exact.Integrator, spacing: exact.Spacing) -> float | None:
     if n == 0:
         return None
     return moments.w2(exact.moments(scene, prior.schedule, n, integrator, spacing), scene).value
 
 
-def _is_exact_score(own: Moments, scene: Scene, prior: GaussianPrior, n: int) -> bool:
+def _is_exact_score(own: Moments, scene: Scene, prior: Prior, n: int) -> bool:
     """Whether these are the moments of the exact score after n steps of one of the integrators."""
     if n == 0:
         return False

@@ -24,9 +24,12 @@ TOGETHER = 64
 def problem(
     solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
 ) -> Problem:
-    """The circular problem of measurements y (B, H, W) in [-1, 1] units, float64; ``sigma`` in the same units."""
+    """The circular problem of measurements y (B, H, W) or (B, C, H, W) in [-1, 1] units, float64.
+
+    ``sigma`` is in the same units.
+    """
     level = NoiseLevel(0.0, sigma / 2)
-    pictures = [((yi + 1) / 2).numpy()[None] for yi in y]
+    pictures = [((yi + 1) / 2).numpy().reshape(-1, *y.shape[-2:]) for yi in y]
     measured = [Measurement(y=yi, truth=yi, psf=psf, T=1.0, level=level) for yi in pictures]
     return assemble(
         measured,
@@ -50,20 +53,23 @@ def scaled(problem: Problem, c: float) -> Problem:
 
 
 def solve(solver: Solver, problem: Problem) -> Tensor:
-    """Estimates (B, H, W) in [-1, 1] units. Raises SolverError when they are not finite or have another shape."""
+    """Estimates (B, H, W) in [-1, 1] units, of colours (B, C, H, W).
+
+    Raises SolverError when they are not finite or have another shape.
+    """
     with torch.no_grad():
         x = solver.solve(problem)
     if x.shape != problem.y.shape:
         raise SolverError(f"solve() returned the shape {tuple(x.shape)}, y has {tuple(problem.y.shape)}")
     if bad := int((~torch.isfinite(x)).sum()):
         raise SolverError(f"the estimate of the oracle's problem has {bad} non-finite values")
-    return 2 * x[:, 0].double() - 1
+    return 2 * (x[:, 0] if x.shape[1] == 1 else x).double() - 1
 
 
 def draw(
     solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
 ) -> Tensor:
-    """``solve`` on measurements y (B, H, W), in batches of at most TOGETHER."""
+    """``solve`` on measurements y (B, H, W) or (B, C, H, W), in batches of at most TOGETHER."""
     starts = range(0, len(y), TOGETHER)
     parts = [problem(solver, prior, y[i : i + TOGETHER], psf, sigma, rngs[i : i + TOGETHER]) for i in starts]
     return torch.cat([solve(solver, p) for p in parts])

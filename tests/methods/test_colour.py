@@ -117,7 +117,7 @@ def test_photon_noise_has_the_variance_of_its_own_channel_and_one_number_stands_
 # --- every sampler: a colour prior of independent channels is a gray one on each -------------------------------
 
 SAMPLERS: dict[str, dict[str, Any]] = {
-    "sprox": {"steps": 4, "photons": "mean"},
+    "sprox": {"steps": 4, "adapt": False, "photons": "mean"},
     "diffpir": {"steps": 4},
     "ddrm": {"steps": 4, "padding": "edge"},
     "pigdm": {"steps": 3, "variance": "measured"},
@@ -162,7 +162,7 @@ def test_the_step_of_dps_is_that_of_a_gray_prior_when_the_channels_misfit_alike(
 
 
 def test_a_sampler_of_colours_mixes_them_when_the_prior_does() -> None:
-    solver = made("sprox", steps=4, photons="mean")
+    solver = made("sprox", steps=4, adapt=False, photons="mean")
     with torch.no_grad():
         joint, apart = (solver.solve(problem(p, "circular", side=16)) for p in (ColourPrior(), GaussianPrior()))
     assert (joint - apart).abs().max() > 0.05

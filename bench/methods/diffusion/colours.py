@@ -16,6 +16,7 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from bench.errors import SettingError
 from bench.imaging.blur import convolve
 
 
@@ -38,6 +39,21 @@ def convolve_opponent(x: Tensor, spectrum: Tensor) -> Tensor:
     if spectrum.ndim < 3 or spectrum.shape[-3] == 1:
         return convolve(x, spectrum)
     return from_opponent(convolve(to_opponent(x), spectrum))
+
+
+def shared_channels(of_prior: int, of_picture: int) -> int:
+    """Channels of the images that a prior sees of a picture: all of them, or one by one.
+
+    Raises SettingError when neither fits.
+    """
+    if of_prior in (1, of_picture):
+        return of_prior
+    if of_picture == 1:
+        raise SettingError(
+            f"this prior is one of pictures with {of_prior} channels, the data are gray: take a gray prior (photos), "
+            "or colour data (`mode: rgb`)"
+        )
+    raise SettingError(f"this prior is one of pictures with {of_prior} channels, the data have {of_picture}")
 
 
 @lru_cache(maxsize=4)

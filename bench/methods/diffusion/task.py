@@ -11,12 +11,11 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from bench.errors import SettingError
 from bench.imaging.blur import convolve, otf
 from bench.methods.classical.conjugate_gradients import conjugate_gradients
 from bench.methods.classical.padding import pad
 from bench.methods.classical.spectra import VARIANCE_FLOOR
-from bench.methods.diffusion.colours import convolve_opponent
+from bench.methods.diffusion.colours import convolve_opponent, shared_channels
 from bench.methods.diffusion.levels import Level, at_sigma
 from bench.methods.problem import Problem
 
@@ -51,7 +50,7 @@ class Task:
 
     def __init__(self, problem: Problem, photons: Photons = "pixel"):
         self.problem, self.prior, self.blur = problem, problem.prior, problem.blur
-        self.channels = _channels(self.prior.channels, problem.y.shape[1])
+        self.channels = shared_channels(self.prior.channels, problem.y.shape[1])
         self.y = 2 * self._images(problem.y) - 1
         self.variance = 4 * self._variance(photons)
         psf = self.blur.psf.repeat_interleave(problem.y.shape[1] // self.channels, 0)
@@ -180,15 +179,3 @@ class Task:
         padded = functional.pad(self.problem.y, (1, 1, 1, 1), mode="replicate")
         variance = gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2
         return self._images(variance).clamp(min=VARIANCE_FLOOR)
-
-
-def _channels(of_prior: int, of_picture: int) -> int:
-    """Channels of the images that a prior sees of a picture. Raises SettingError when it cannot."""
-    if of_prior in (1, of_picture):
-        return of_prior
-    if of_picture == 1:
-        raise SettingError(
-            f"this prior is one of pictures with {of_prior} channels, the data are gray: take a gray prior (photos), "
-            "or colour data (`mode: rgb`)"
-        )
-    raise SettingError(f"this prior is one of pictures with {of_prior} channels, the data have {of_picture}")

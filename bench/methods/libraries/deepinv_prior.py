@@ -21,7 +21,7 @@ class DeepinvPrior(DeepinvDenoiser):
         self.prior, self.dtype = prior, dtype
 
     def forward(self, x: Tensor, sigma: Tensor | float, **_: object) -> Tensor:
-        """Denoise x (B, 1, H, W)."""
+        """Denoise x (B, C, H, W)."""
         first = float(torch.as_tensor(sigma).reshape(-1)[0])
         level = at_sigma(self.prior.schedule, 2 * first)
         out = self.prior.x0(level.a * (2 * x.to(self.dtype) - 1), level)

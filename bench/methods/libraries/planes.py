@@ -18,6 +18,7 @@ from bench.contracts import NoiseLevel
 from bench.imaging.blur import Blur, Boundary
 from bench.methods.classical.optim import noise_variance
 from bench.methods.classical.padding import pad
+from bench.methods.diffusion.colours import shared_channels
 from bench.methods.problem import Problem
 
 if TYPE_CHECKING:
@@ -61,10 +62,16 @@ def by_image(problem: Problem, solve: Callable[[Problem], Tensor]) -> Tensor:
     return torch.cat([solve(alone(problem, i)).to(problem.y) for i in range(len(problem.y))])
 
 
-def by_channel(problem: Problem, solve: Callable[[int, int], Tensor]) -> Tensor:
-    """Solve each channel c of each image i alone, ``solve(i, c)`` -> (1, 1, H, W), and stack them to (B, C, H, W)."""
+def by_prior(problem: Problem, solve: Callable[[int, slice], Tensor]) -> Tensor:
+    """Solve what the prior sees as one image alone, and stack the estimates to (B, C, H, W).
+
+    Args:
+        solve: (i, channels of image i) -> (1, c, H, W): one channel with a gray prior, all of them with a colour one.
+    """
     B, C = problem.y.shape[:2]
-    return torch.cat([torch.cat([solve(i, c) for c in range(C)], 1) for i in range(B)]).to(problem.y)
+    c = shared_channels(problem.prior.channels, C)
+    parts = [slice(k, k + c) for k in range(0, C, c)]
+    return torch.cat([torch.cat([solve(i, part) for part in parts], 1) for i in range(B)]).to(problem.y)
 
 
 def by_plane(problem: Problem, solve: Callable[[Plane], np.ndarray], y: Tensor | None = None) -> Tensor:

@@ -108,6 +108,15 @@ class ColourScene:
         blurred = torch.fft.ifft2(torch.fft.fft2(truth) * transfer(psf, shape)).real
         return cls(prior, psf, sigma, truth, blurred + sigma * noise)
 
+    def components(self, x: Tensor) -> Tensor:
+        """Pictures (..., 3, H, W) in the eigenvectors of M."""
+        return self.prior.apart(x)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(H, W)."""
+        return self.y.shape[-2], self.y.shape[-1]
+
     @cached_property
     def apart(self) -> Scene:
         """The same in the eigenvectors of M: three independent gray scenes in one, with the exact posterior."""

@@ -103,6 +103,15 @@ class Scene:
         blurred = torch.fft.ifft2(torch.fft.fft2(truth) * transfer(psf, (size, size))).real
         return cls(psf, sigma, truth, blurred + sigma * noise, prior.texture)
 
+    def components(self, x: Tensor) -> Tensor:
+        """Pictures in the independent components of the prior: gray ones are one."""
+        return x
+
+    @property
+    def apart(self) -> Scene:
+        """The scene in those components."""
+        return self
+
     @property
     def shape(self) -> tuple[int, int]:
         """(H, W)."""

@@ -20,8 +20,8 @@ class Moments:
     """Mean and power spectrum of what a sampler returns for one measurement.
 
     Attributes:
-        mean: (H, W), float64, [-1, 1] units.
-        variance: E|F(x - mean)|² / (H W), fft2 layout (H, W).
+        mean: (H, W), float64, [-1, 1] units; of independent components (C, H, W).
+        variance: E|F(x - mean)|² / (H W), fft2 layout, of the same shape.
         n: number of samples; infinite when the moments are exact.
     """
 
@@ -31,7 +31,7 @@ class Moments:
 
     @classmethod
     def of(cls, samples: Tensor) -> Moments:
-        """The unbiased moments of samples (n, H, W), n >= 2."""
+        """The unbiased moments of samples (n, H, W) or (n, C, H, W), n >= 2."""
         n, (H, W) = len(samples), samples.shape[-2:]
         mean = samples.double().mean(0)
         power = torch.fft.fft2(samples.double() - mean).abs() ** 2
@@ -40,7 +40,7 @@ class Moments:
     @property
     def freedom(self) -> Tensor:
         """Degrees of freedom of ``variance`` (H, W): 2 (n - 1), but half that where F is real."""
-        v, h = (torch.arange(m) for m in self.variance.shape)
+        v, h = (torch.arange(m) for m in self.variance.shape[-2:])
         real = ((2 * v) % len(v) == 0)[:, None] & ((2 * h) % len(h) == 0)
         return torch.where(real, 1.0, 2.0).double() * (self.n - 1)
 
@@ -56,7 +56,7 @@ class Figure:
 def bias2(m: Moments, scene: Scene) -> Figure:
     """|E x - E[x | y]|² over the MMSE."""
     tr, v = float(scene.variance.sum()), m.variance
-    off = torch.fft.fft2(m.mean - scene.mean).abs() ** 2 / v.numel()
+    off = torch.fft.fft2(m.mean - scene.mean).abs() ** 2 / math.prod(v.shape[-2:])
     # Var(|b + e|² - v/n) = 2 |b|² v/n + (v/n)², e of variance v/n; |b|² + v/n is what `off` estimates. Each of a
     # conjugate pair of frequencies holds the same draw: the variance of a sum over both is doubled.
     chance = ((v / m.n) ** 2).sum()
@@ -99,19 +99,19 @@ def chi2(m: Moments, scene: Scene) -> float:
     """E|y - A x|² / (m σ²): 1 for posterior samples but for a few per cent, more when the data are ignored."""
     gain = scene.K.abs() ** 2
     misfit = torch.fft.fft2(scene.y) - scene.K * torch.fft.fft2(m.mean)
-    power = misfit.abs() ** 2 / misfit.numel() + gain * m.variance * (1 - 1 / m.n)
+    power = misfit.abs() ** 2 / math.prod(scene.shape) + gain * m.variance * (1 - 1 / m.n)
     return float(power.sum()) / (scene.sigma**2 * misfit.numel())
 
 
 def crps(m: Moments, scene: Scene) -> float:
     """Continuous ranked probability score of the truth under Gaussian pixels (Gneiting & Raftery 2007, eq. 21)."""
-    sd = float(m.variance.mean().sqrt())
+    sd = m.variance.mean((-2, -1), keepdim=True).sqrt()
     error = scene.truth - m.mean
-    if sd == 0:
+    if not sd.any():
         return float(error.abs().mean())
     z = error / sd
     density = torch.exp(-(z**2) / 2) / math.sqrt(2 * math.pi)
-    return sd * float((z * torch.erf(z / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi)).mean())
+    return float((sd * (z * torch.erf(z / math.sqrt(2)) + 2 * density - 1 / math.sqrt(math.pi))).mean())
 
 
 def c4(freedom: Tensor) -> Tensor:
