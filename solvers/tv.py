@@ -14,6 +14,8 @@ from bench.methods.classical.padding import pad, sides_for
 # Shrinkage threshold lam / rho of the split u1 = D x, for images in [0, 1]; 10 to 20 thresholds make an edge.
 TAU = 1 / 15
 RELAXATION = 1.8
+# Below this noise (a quarter of a grey level) the masked splitting is slower: 100 steps are 0.4 to 2 dB short.
+QUIET = 1e-3
 
 
 @dataclass(frozen=True)
@@ -22,7 +24,7 @@ class TV(Solver):
 
     #: weight of TV over sigma^(3/2); TV is isotropic, each channel has its own gradient
     lam: float = tunable(0.65, low=0.08, high=5.0)
-    #: iterations; by default 100, or 10 on circular data, where they suffice
+    #: iterations; by default 100 (800 on noise below 0.001), or 10 on circular data, where they suffice
     steps: int | None = None
 
     same_as: ClassVar = "tv"
@@ -64,7 +66,9 @@ class TV(Solver):
 
         K, rho = blur.otf(grid), tv_weight(problem, self.lam) / TAU
         # The penalty of u0 = K x: 3 sigma was fastest within a factor of 2 for sigma from 0.5 to 10 grey levels.
-        nu = 3 * noise_variance(problem).sqrt()
+        sigma = noise_variance(problem).sqrt()
+        quiet = sigma < QUIET
+        nu = torch.where(quiet, 5.0, 3.0) * sigma
         denominator = nu * K.abs() ** 2 + rho * laplacian_spectrum(grid, like=y)
         from_u0 = nu * K.conj() / denominator
         from_u1 = (rho / denominator).to(K.dtype)
@@ -73,7 +77,8 @@ class TV(Solver):
         Kx = torch.fft.irfft2(K * torch.fft.rfft2(x), s=grid)
         # As in GradientSplit, v = K x + d0 before the proximal step; off the sensor that is the identity and d0 = 0.
         v, d0 = Kx.clone(), torch.zeros_like(y)
-        for _ in range(self.steps or 100):
+        after_100 = x
+        for step in range(1, (self.steps or (800 if quiet.any() else 100)) + 1):
             Kx[sensor] += d0
             v.lerp_(Kx, RELAXATION)
             d0 = (v[sensor] - y) / (1 + nu)
@@ -82,4 +87,7 @@ class TV(Solver):
             X = torch.fft.rfft2(target).mul_(from_u0) + torch.fft.rfft2(gradient.update(x)).mul_(from_u1)
             x = torch.fft.irfft2(X, s=grid)
             Kx = torch.fft.irfft2(X.mul_(K), s=grid)
+            after_100 = x if step == 100 else after_100
+        if self.steps is None:  # an image's estimate does not depend on how quiet its neighbours in the batch are
+            x = torch.where(quiet, x, after_100)
         return x[sensor]

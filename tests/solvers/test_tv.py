@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from bench import SettingError
+from bench.contracts import NoiseLevel
 from bench.imaging.blur import Blur
 from bench.methods.classical.optim import tv_weight
 from bench.methods.classical.padding import Padding, crop, pad, sides_for
@@ -47,6 +48,19 @@ def test_the_default_number_of_steps_has_converged(boundary):
         data, truth = problem([camera(128)], shake(15), sigma=sigma, boundary=boundary, dtype=torch.float32)
         default, long = (psnr(TV(steps=steps).solve(data), truth, 8) for steps in (None, 1000))
         assert default == pytest.approx(long, abs=0.1)
+
+
+def test_without_noise_the_default_number_of_steps_has_converged_too():
+    data, truth = problem([camera()], shake(15), sigma=0.0, boundary="valid", dtype=torch.float32)
+    default, long = (psnr(TV(steps=steps).solve(data), truth, 8) for steps in (None, 3000))
+    assert default == pytest.approx(long, abs=0.1)
+
+
+def test_a_noisy_image_is_solved_alike_beside_one_without_noise():
+    both, _ = problem([camera(), camera()], boundary="valid")
+    sigma = torch.tensor([0.0, 2 / 255], dtype=torch.float64)
+    mixed = both.replace(noise=NoiseLevel(torch.zeros(2, dtype=torch.float64), sigma))
+    torch.testing.assert_close(TV().solve(mixed)[1], TV().solve(both)[1], rtol=0, atol=1e-12)
 
 
 def test_on_valid_data_the_unknown_boundary_beats_every_padding_by_a_decibel():
