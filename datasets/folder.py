@@ -54,6 +54,9 @@ class Folder(Dataset):
     size: int | tuple[int, int] | None = None
     #: pixels of real scene around it, for a PSF of up to 2 margin + 1 pixels
     margin: int = 32
+    #: what lies there: pixels of the picture, or the field of view mirrored at its edge (nn.ReflectionPad2d), for
+    #: pictures that show no more: a ``valid`` blur is then one with reflected boundary, which no solver is told
+    outside: Literal["picture", "reflect"] = "picture"
     #: where the scene is cut; random places follow from ``seed`` and the id alone
     crop: Literal["centre", "random"] = "centre"
     #: length that the short side gets before the crop (antialiased Lanczos); None for no resizing
@@ -79,6 +82,7 @@ class Folder(Dataset):
     def __post_init__(self) -> None:
         for name, allowed in (
             ("crop", ("centre", "random")),
+            ("outside", ("picture", "reflect")),
             ("mode", ("gray", "rgb", "as_is")),
             ("split", (*SPLITS, None)),
             ("on_bad", ("error", "skip")),
@@ -153,7 +157,8 @@ class Folder(Dataset):
         resized, scene = self._fit(path, picture.shape[1:])
         if resized != picture.shape[1:]:
             picture = resize(picture, resized)
-        return window(picture, self._centre(id, resized, scene), scene)
+        cut, m = window(picture, self._centre(id, resized, scene), scene), self.margin
+        return np.pad(cut, ((0, 0), (m, m), (m, m)), "reflect") if self.outside == "reflect" else cut
 
     def _around(self, id: str) -> list[str]:
         """The names of a burst."""
@@ -165,7 +170,7 @@ class Folder(Dataset):
 
     def fingerprint(self, id: str) -> str:
         """A digest of the file's path, size and time and of the settings that shape the picture."""
-        settings = [self._size, self.margin, self.crop, self.resize, self.mode, self.seed]
+        settings = [self._size, self.margin, self.outside, self.crop, self.resize, self.mode, self.seed]
         names = [id] if self.frames == 1 else self._around(id)
         return fingerprint(__file__, id, [stat_of(self._root / n) for n in names], settings)
 
@@ -189,10 +194,12 @@ class Folder(Dataset):
             # In integers, so that a half is rounded the same everywhere.
             short = min(H, W)
             H, W = ((2 * n * self.resize + short) // (2 * short) for n in (H, W))
-        h, w = (n + 2 * self.margin for n in self._size) if self._size else (H, W)
-        least = 2 * self.margin + 1
+        margin = 0 if self.outside == "reflect" else self.margin
+        h, w = (n + 2 * margin for n in self._size) if self._size else (H, W)
+        # To be mirrored, a margin must be shorter than the side.
+        least = self.margin + 1 if self.outside == "reflect" else 2 * margin + 1
         if min(h, w) < least or h > H or w > W:
-            need = f"{h} x {w} (size and margin)" if self._size else f"{least} x {least} (margin {self.margin})"
+            need = f"{h} x {w} (size and margin)" if h >= least else f"{least} x {least} (margin {self.margin})"
             raise DataError(f"{path}: too small: {H} x {W}{' after resizing' * bool(self.resize)}, {need} is needed")
         return (H, W), (h, w)
 

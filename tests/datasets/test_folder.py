@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from bench.datasets.folder import Folder  # pyright: ignore[reportMissingImports]
 from PIL import Image as Pil
 from PIL import features
 
 from bench import DataError, SettingError
 from bench.imaging import picture_files as pictures
+from bench.imaging.blur import Blur
 from bench.imaging.picture_files import read
 
 RNG = np.random.default_rng(7)
@@ -58,7 +60,7 @@ def folder_of(path: Path, names: str, side: int = 40) -> Path:
 
 
 def whole(path: Path, **settings: object) -> Folder:
-    return Folder(path=str(path), margin=0, **{"mode": "as_is", **settings})  # pyright: ignore[reportArgumentType]
+    return Folder(path=str(path), **{"margin": 0, "mode": "as_is", **settings})  # pyright: ignore[reportArgumentType]
 
 
 # --- Formats --------------------------------------------------------------------------------------------------
@@ -142,6 +144,26 @@ def test_the_field_of_view_lies_in_the_middle_of_the_scene(tmp_path):
     assert image.scene.shape == (1, 30, 34)
     assert np.array_equal(image.scene[0], GRAY[5:35, 8:42] / 255)
     assert Folder(path=str(tmp_path), margin=5).load("a.png").scene.shape == (1, 40, 50)
+
+
+def test_a_reflected_margin_makes_a_valid_blur_one_with_reflected_boundary(tmp_path):
+    """As DPS blurs pictures that show nothing outside: a convolution after nn.ReflectionPad2d."""
+    Pil.fromarray(RGB).save(tmp_path / "a.png")
+    image = whole(tmp_path, margin=3, outside="reflect", mode="rgb").load("a.png")
+    field = torch.from_numpy(image.scene[:, 3:-3, 3:-3])
+    assert torch.equal(field, torch.from_numpy(RGB.transpose(2, 0, 1) / 255.0))
+    psf = torch.from_numpy(np.random.default_rng(0).random((7, 5)))
+    kernel = psf.flip(0, 1).expand(3, 1, 7, 5)
+    theirs = torch.nn.functional.conv2d(torch.nn.ReflectionPad2d((2, 2, 3, 3))(field), kernel, groups=3)
+    ours = Blur(psf[None, None], (40, 50), "valid").A(torch.from_numpy(image.scene)[None, ..., 1:-1])
+    torch.testing.assert_close(ours[0], theirs, rtol=0, atol=1e-12)
+
+
+def test_a_reflected_margin_is_shorter_than_the_picture(tmp_path):
+    folder_of(tmp_path, "a.png", side=8)
+    assert whole(tmp_path, margin=7, outside="reflect").load("a.png").scene.shape == (1, 22, 22)
+    with pytest.raises(DataError, match=r"9 x 9 \(margin 8\) is needed"):
+        whole(tmp_path, margin=8, outside="reflect").ids()
 
 
 def test_random_crops_depend_on_name_and_seed_alone(tmp_path):
