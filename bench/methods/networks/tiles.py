@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import product
+from types import EllipsisType
 
 import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
 from bench.errors import SettingError
+
+#: Where a patch lies in images (B, C, H, W).
+Place = tuple[EllipsisType, slice, slice]
 
 
 class Tiles:
@@ -53,6 +57,19 @@ class Tiles:
         h, w = self.patch
         return torch.stack([x[..., t : t + h, u : u + w] for t, u in self.places], 1).flatten(0, 1)
 
+    def windows(self, like: Tensor, margin: int = 0) -> Iterator[tuple[Place, Tensor]]:
+        """For each patch the place of it in images (B, C, *extended), and the weights (h, w) of its pixels.
+
+        Args:
+            like: dtype and device.
+            margin: pixels along a side that is inside the image whose weight is zero: less than half the overlap.
+        """
+        h, w = self.patch
+        for t, u in self.places:
+            rows = _faded(t, h, self.extended[0], margin, like)
+            columns = _faded(u, w, self.extended[1], margin, like)
+            yield (..., slice(t, t + h), slice(u, u + w)), rows[:, None] * columns
+
     def join(self, pieces: Tensor) -> Tensor:
         """The images (B, C, H, W) of patches (B n, C, h, w): weighted means where they overlap."""
         h, w = self.patch
@@ -79,6 +96,12 @@ def starts(n: int, patch: int, overlap: int, stride: int = 1) -> list[int]:
     n, patch, overlap = n // stride, patch // stride, -(-overlap // stride)
     gaps = -(-(n - patch) // (patch - overlap))
     return [stride * round(k * (n - patch) / gaps) for k in range(gaps + 1)] if gaps else [0]
+
+
+def _faded(start: int, n: int, total: int, margin: int, like: Tensor) -> Tensor:
+    """``hann`` over what is not margin of a patch of n pixels at ``start`` along a side of ``total``; zero there."""
+    low, high = (0 if start == 0 else margin), (0 if start + n == total else margin)
+    return pad(hann(n - low - high, like), (low, high))
 
 
 def hann(n: int, like: Tensor) -> Tensor:
