@@ -27,8 +27,8 @@ HERE = Path(__file__).parent
 
 #: static/js/*.js in the order in which the page reads them
 SCRIPTS = (
-    "elements", "data", "state", "board", "table", "pareto", "heat", "export", "filters",
-    "pictures", "maps", "zoom", "viewer", "compare", "main",
+    "elements", "data", "state", "board", "solver", "table", "pairs", "pareto", "heat", "export", "filters",
+    "pictures", "maps", "zoom", "readout", "viewer", "compare", "main",
 )  # fmt: skip
 
 

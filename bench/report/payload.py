@@ -11,6 +11,7 @@ import numpy as np
 from bench.report import certificates as certified
 from bench.report.board import Board, describe, target
 from bench.report.facts import parse
+from bench.report.figures.style import family_index
 from bench.report.states import Axis, States, axes, states, texts
 from bench.report.tables import by_setting, costs, entry_facts, pairs, standings
 from bench.statistics.leaderboard import SIGNIFICANT, Leaderboard
@@ -138,7 +139,7 @@ def _solver(board: Board, s: int, certificates: Sequence[dict[str, Any]]) -> dic
     names = {facts["solver"], facts["solver_name"]}
     ran = dict.fromkeys(str(r.get("solver_settings") or "{}") for r in board.rows[s] if r is not None)
     certificate = certified.of_solver(certificates, *names, settings=[parse(t) for t in ran])
-    return {**facts, "certificate": certificate}
+    return {**facts, "colour": family_index(facts["family"] or "other"), "certificate": certificate}
 
 
 def _settings(board: Board, chosen: Sequence[Axis]) -> list[dict[str, Any]]:

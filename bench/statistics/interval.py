@@ -74,11 +74,6 @@ class Estimate:
         lower = np.minimum(-q, inverse_hall(-q, self.skew))
         return self.mean - upper * self.se, self.mean - lower * self.se
 
-    def half_width(self, level: float = LEVEL) -> Array:
-        """The larger of the two distances between the mean and the ends: what "mean ± half" may print."""
-        low, high = self.interval(level)
-        return np.maximum(high - self.mean, self.mean - low)
-
     def statistic(self) -> Array:
         """Mean over standard error, drawn to 0 where the skewness says so: beyond ±t_ν exactly when 0 is outside.
 

@@ -6,7 +6,6 @@ import io
 import json
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from bench.report.board import Board
@@ -14,44 +13,9 @@ from bench.report.load import load
 from bench.report.page import build
 from bench.report.tables import leaderboard, pairs
 from tests import fake_run
-from tests.browser import CHROMIUM, Browser
+from tests.report.looks import MARKS, first_column
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    return fake_run.write(tmp_path_factory.mktemp("runs") / "demo", size=48, channels=3, posterior=True)
-
-
-@pytest.fixture(scope="module")
-def page(run, tmp_path_factory):
-    return build([run], tmp_path_factory.mktemp("report"))
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory):
-    with Browser(tmp_path_factory.mktemp("profile")) as opened:
-        opened.size(1440)
-        yield opened
-
-
-@pytest.fixture
-def opened(browser, page):
-    browser.media()
-    browser.open(page.as_uri())
-    return browser
-
-
-def first_column(browser):
-    return browser.run("[...document.querySelectorAll('#board tbody .solver')].map(e => e.textContent)")
-
-
-def canvas(label):
-    return f"document.querySelector('#viewer [data-label={json.dumps(label)}] canvas')"
+pytestmark = MARKS
 
 
 # --- the page shows what Python computed ------------------------------------------------------------------------
@@ -168,113 +132,63 @@ def test_csv_and_latex_hold_the_numbers_of_the_table(opened):
     assert len(next(csv.reader(io.StringIO(opened.run("bench.heatCsv()"))))) == 1 + 3 * 4
 
 
-# --- images -------------------------------------------------------------------------------------------------------
-
-
-def test_a_cell_of_the_map_opens_its_images(opened):
-    opened.run("document.querySelectorAll('#heat tbody tr')[1].querySelectorAll('button')[3].click()")
-    opened.settled()
-    assert opened.run("document.getElementById('pick-setting').selectedOptions[0].text") == "disk · low"
-    assert opened.run("document.getElementById('name-a').textContent") == "A: dps"
-    assert opened.run("Math.abs(document.getElementById('images').getBoundingClientRect().top) < 200")
-
-
-def test_every_mode_paints_the_panels_and_the_truth_stays_an_image(opened):
-    seen = {}
-    for mode in ("image", "error", "residual", "spectrum"):
-        opened.run(f"document.querySelector('#modes [value={mode}]').click()")
-        opened.settled()
-        shots = [opened.run(f"{canvas(label)}.toDataURL()") for label in ("tv", "ground truth", "measurement")]
-        seen[mode] = shots
-        assert opened.run("document.getElementById('scale-bar').hidden") == (mode == "image")
-    assert len({s[0] for s in seen.values()}) == 4
-    assert seen["image"][1] == seen["error"][1] == seen["residual"][1] != seen["spectrum"][1]
-    failed = "document.querySelectorAll('#viewer .failed').length"
-    opened.run("bench.change({cell: 'shake T=0.25 · high | photos/barbara_like | 0 | 0'})")
-    opened.settled()
-    assert opened.run(failed) == 1
-
-
-def test_an_error_map_is_black_where_the_estimate_is_right(opened, page):
-    opened.run("bench.change({mode: 'error', scale: '0.1'})")
-    opened.settled()
-    mean = (
-        "(c) => { const d = c.getContext('2d').getImageData(0, 0, c.width, c.height).data; "
-        "return d.reduce((a, b) => a + b) / d.length; }"
+def test_the_matrix_of_pairs_has_row_less_column_and_marks_what_differs(opened, run):
+    opened.run("bench.change({metric: 'psnr'})")
+    board = Board.from_rows(load([run]).rows)
+    every = pairs(board, "psnr")
+    names = opened.run("[...document.querySelectorAll('#pairs-table tbody th')].map(e => e.textContent)")
+    cells = opened.run(
+        "[...document.querySelectorAll('#pairs-table tbody tr')].map(tr => "
+        "[...tr.querySelectorAll('td')].map(td => [td.className, td.textContent.replace('−', '-')]))"
     )
-    tv, blurred = (opened.run(f"({mean})({canvas(label)})") for label in ("tv", "blurred"))
-    assert tv < blurred
+    for row, line in zip(names, cells, strict=True):
+        i = board.solvers.index(row)
+        for column, (kind, text) in zip(names, line, strict=True):
+            j = board.solvers.index(column)
+            if i != j:
+                assert float(text) == pytest.approx(every.mean[i, j], abs=0.006)
+                sure = every.adjusted[i, j] < 0.05
+                assert kind == ("unclear" if not sure else "better" if every.mean[i, j] > 0 else "worse")
+    opened.run("document.querySelector('#pairs-table tbody button').click()")
+    assert "adjusted p" in opened.run("document.getElementById('pair-text').textContent")
 
 
-def test_the_wheel_zooms_all_panels_together_and_a_drag_moves_them(opened):
-    opened.run("document.getElementById('images').scrollIntoView()")
-    box = opened.run(
-        f"(() => {{ const r = {canvas('tv')}.parentElement.getBoundingClientRect(); return [r.x, r.y, r.width]; }})()"
-    )
-    x, y = box[0] + 0.75 * box[2], box[1] + 0.25 * box[2]
-    opened.mouse("mouseWheel", x, y, deltaX=0, deltaY=-500, modifiers=2)
+def test_rows_are_searched_columns_hidden_and_both_live_in_the_address(opened):
+    opened.run("(() => { const f = document.getElementById('find'); f.value = 'TV'; "
+               "f.dispatchEvent(new Event('input')); })()")  # fmt: skip
+    assert first_column(opened) == ["tv"]
+    opened.run("bench.change({find: ''})")
+    opened.run("[...document.querySelectorAll('#columns-list label')].find(e => e.textContent.includes('Time'))"
+               ".querySelector('input').click()")  # fmt: skip
+    assert "Time" not in opened.run("document.querySelector('#board thead').textContent")
     opened.settled()
-    z, cx, cy = map(float, opened.run("bench.state.zoom").split(","))
-    assert z > 1.5
-    assert cx > 0.5 > cy
-    places = opened.run(
-        "[...document.querySelectorAll('#viewer .panel:not(.psf) canvas, #pair canvas')].map(c => { "
-        "const m = new DOMMatrix(getComputedStyle(c).transform); "
-        "return [m.a, m.e / c.clientWidth, m.f / c.clientHeight]; })"
-    )
-    assert len(places) > 8
-    assert np.ptp(places, axis=0) == pytest.approx(0, abs=0.01)
-    assert opened.run("getComputedStyle(document.querySelector('.psf canvas')).transform") == "none"
-    opened.mouse("mousePressed", x, y, button="left", clickCount=1)
-    opened.mouse("mouseMoved", x + 40, y, button="left", buttons=1)
-    opened.mouse("mouseReleased", x + 40, y, button="left", clickCount=1)
-    opened.settled()
-    assert float(opened.run("bench.state.zoom").split(",")[1]) < cx
-    opened.key("r")
-    assert opened.run("bench.state.zoom") == ""
+    opened.open(opened.run("location.href"))
+    assert "Time" not in opened.run("document.querySelector('#board thead').textContent")
+    assert len(first_column(opened)) == 7
 
 
-def test_keys_flip_through_the_solvers_in_place_and_change_the_mode(opened):
-    opened.run("document.body.focus()")
-    for key, name in (("2", "dps"), ("1", "tv"), ("0", "ground truth")):
-        opened.key(key)
-        opened.settled()
-        assert opened.run("document.getElementById('name-a').textContent") == f"A: {name}"
-    assert opened.run("bench.state.split") == "100"
-    opened.key("m")
-    opened.settled()
-    assert opened.run("bench.state.mode") == "error"
-    opened.key("t")
-    assert opened.run("document.documentElement.dataset.theme") == "dark"
-    opened.key("t")
-    opened.key("?")
-    assert opened.run("document.getElementById('keys').open")
+def test_a_name_opens_all_that_is_known_of_a_solver(opened):
+    opened.run("document.querySelector('#board [data-solver=tv] .solver').click()")
+    text = opened.run("document.getElementById('about-solver').textContent")
+    assert opened.run("document.getElementById('about-solver').open")
+    assert "What tv does." in text
+    assert "Of tv, 1965" in text
+    assert "shake T=0.25 · highlam 0.002" in text
+    opened.run("document.querySelector('#about-solver button').click()")
+    assert not opened.run("document.getElementById('about-solver').open")
 
 
-def test_keys_do_nothing_while_one_types_or_chooses(opened):
-    opened.run("document.getElementById('metric').focus()")
-    opened.key("m")
-    assert opened.run("bench.state.mode") == "image"
+def test_cautions_of_a_row_are_marks_that_the_page_explains(browser, tmp_path):
+    from bench.results import parquet as results
 
-
-def test_the_slider_uncovers_and_the_row_draws_another_profile(opened):
-    move = "(id, v) => { const s = document.getElementById(id); s.value = v; s.dispatchEvent(new Event('input')); }"
-    opened.run(f"({move})('split', 20)")
-    assert opened.run("getComputedStyle(document.querySelector('.over')).clipPath").startswith("inset(0px 80%")
-    before = opened.run("document.querySelector('#profile .line.a').getAttribute('d')")
-    opened.run(f"({move})('row', 900)")
-    opened.settled()
-    assert opened.run("document.querySelector('#profile .line.a').getAttribute('d')") != before
-    assert opened.run("document.getElementById('row-text').textContent") == "row 42"
-    assert opened.run("document.querySelectorAll('#profile .line').length") == 4
-
-
-def test_samples_their_mean_and_their_spread_are_shown_for_who_drew_them(opened):
-    names = opened.run("[...document.querySelectorAll('#draws-strip .name')].map(e => e.textContent)")
-    assert names == ["mean", "std", "sample 1", "sample 2", "sample 3", "sample 4"]
-    assert "0.89" in opened.run("document.getElementById('posterior-table').textContent")
-    marks = opened.run("[...document.querySelectorAll('#board [title*=gaussian]')].map(e => e.textContent)")
-    assert sorted(marks) == ["✓", "✗"]
+    folder = fake_run.write(tmp_path / "run", size=24, images=2, fail=False)
+    rows = results.read(folder / "results.parquet")
+    marked = [{**r, "unverified": "imports that no file names"} if r["solver"] == "tv" else r for r in rows]
+    results.write(folder / "results.parquet", marked, fake_run.METRICS)
+    browser.open(build([folder], tmp_path / "out", figures=False).as_uri())
+    tag = browser.run("document.querySelector('#board [data-solver=tv] .warn-tag').title")
+    assert tag == "imports that no file names"
+    assert "cells cannot follow" in browser.run("document.getElementById('cautions').textContent")
 
 
 # --- the page as a whole ------------------------------------------------------------------------------------------

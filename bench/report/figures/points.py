@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ import numpy as np
 from bench.metrics.evaluate import Metric
 from bench.report.figures.curves import unit_label
 from bench.report.figures.frames import Frame
-from bench.report.figures.style import COLOURS, INK, MARKERS, OTHER, plain, room_for
+from bench.report.figures.style import COLOURS, INK, MARKERS, OTHER, family_index, plain, room_for
 
 
 def pareto(table: Frame, metric: Metric, cost: str) -> Any | None:
@@ -99,10 +99,10 @@ def gap_map(frame: Frame, order: Sequence[str], metric: Metric) -> Any | None:
 
 def _families(ax: Any, table: Frame, x: str, y: str, first: Sequence[str] = ()) -> None:
     """Points in the colours and marks of their families, names beside them where there is room, and a legend."""
-    families = [f for f in dict.fromkeys(table["family"]) if f != "reference"]
-    looks: Mapping[str, Any] = {f: (COLOURS[1 + i % 6], MARKERS[1 + i % 6]) for i, f in enumerate(families)}
+    colours, markers = (OTHER, *COLOURS[1:], INK), (*MARKERS, "*")
     for family, group in table.groupby("family", sort=False):
-        colour, marker = looks.get(str(family), (OTHER, "s"))
+        place = family_index(str(family))
+        colour, marker = colours[place], markers[place]
         how = {"color": colour, "marker": marker, "ls": "", "ms": 5, "markeredgewidth": 0}
         ax.plot(group[x], group[y], label=plain(str(family)), zorder=3, **how)
     ax.margins(0.08)

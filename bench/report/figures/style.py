@@ -16,6 +16,17 @@ COLOURS = (INK, "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"
 MARKERS = ("s", "o", "^", "D", "v", "P", "X")
 OTHER = "#a3a9af"
 
+#: family -> its colour and marker, the same in every report; what is not listed shares the last two
+FAMILIES = ("reference", "filter", "variational", "library", "diffusion", "network")
+
+
+def family_index(family: str) -> int:
+    """The place of a family among the page's eight colours and marks; the reference is the grey one."""
+    if family in FAMILIES:
+        return FAMILIES.index(family)
+    return len(FAMILIES) + sum(family.encode()) % 2
+
+
 RC = {
     "svg.hashsalt": "deblur-bench", "svg.fonttype": "none", "pdf.fonttype": 42, "font.size": 8, "axes.titlesize": 8.5,
     "axes.labelsize": 8.5, "legend.fontsize": 8, "legend.frameon": False, "legend.title_fontsize": 8,

@@ -33,11 +33,9 @@ export function arrow(metric) {
 }
 
 export const FAMILIES = unique(data.solvers.map((s) => s.family || "other"));
-/** The place of a family among the eight colours and marks; the reference is always the grey one. */
-export const familyIndex = (solver) => {
-  if (solver.family === "reference") return 0;
-  return 1 + (FAMILIES.filter((f) => f !== "reference").indexOf(solver.family || "other") % 7);
-};
+/** The place of a solver's family among the eight colours and marks: the same in every report. */
+export const familyIndex = (solver) =>
+  data.solvers.find((s) => (s.family || "other") === (solver.family || "other"))?.colour ?? 7;
 
 const COSTS = ["seconds", "calls", "evaluations", "samples"];
 
@@ -58,12 +56,13 @@ export const entriesOf = once((number) => {
 });
 
 function scoresOf(score) {
-  const [mean, low, high] = ["mean", "low", "high"].map((part) => unpack(score[part], S));
+  const [mean, low, high, within] = ["mean", "low", "high", "within"].map((part) => unpack(score[part], S));
   const best = { 1: true, 0: false };
   return range(S).map((s) => ({
     mean: mean[s],
     low: low[s],
     high: high[s],
+    within: within[s],
     few: score.few[s] === "1",
     best: best[score.best[s]] ?? null,
     needed: score.needed[s],

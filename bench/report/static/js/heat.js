@@ -2,8 +2,9 @@
 import { settingMap } from "./board.js";
 import { data, familyIndex, metricOf } from "./data.js";
 import { $, h, number, unique } from "./elements.js";
+import { breakable } from "./solver.js";
 import { state } from "./state.js";
-import { breakable, entries, intervalText } from "./table.js";
+import { entries, intervalText } from "./table.js";
 import { hasPictures, openSetting } from "./viewer.js";
 
 export let settingTable = { columns: [], scale: 1 };

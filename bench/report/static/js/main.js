@@ -7,9 +7,10 @@ import { boardCsv, boardLatex, heatCsv, heatLatex, startExports } from "./export
 import { startFilters, startSwitch, startTheme, toggleTheme } from "./filters.js";
 import { drawHeat } from "./heat.js";
 import { MODES } from "./maps.js";
+import { drawPairs, startPairs } from "./pairs.js";
 import { drawFamilies, drawPareto } from "./pareto.js";
 import { AXES, change, follow, readHash, startState, state } from "./state.js";
-import { computeBoard, drawBoard } from "./table.js";
+import { computeBoard, drawBoard, startBoard } from "./table.js";
 import { shown, startViewer, step } from "./viewer.js";
 import { setZoom, zoomNow } from "./zoom.js";
 
@@ -18,6 +19,8 @@ const KEYS = {
   t: toggleTheme,
   m: () => change({ mode: MODE_NAMES[(MODE_NAMES.indexOf(state.mode) + 1) % MODE_NAMES.length] }),
   x: () => $("flip").click(),
+  b: () => $("flicker").click(),
+  f: () => $("full").click(),
   r: () => change({ zoom: "" }),
   "+": () => zoomBy(1.5),
   "-": () => zoomBy(1 / 1.5),
@@ -64,11 +67,14 @@ function start() {
   if (location.hash) readHash();
   startFilters();
   startExports();
+  startBoard();
+  startPairs();
   startSwitch("costs", "cost");
   startSwitch("maps", "map");
   drawFamilies();
   follow(filters, computeBoard);
-  follow(["sort", "down"], drawBoard);
+  follow(["sort", "down", "find", "hide"], drawBoard);
+  follow(filters, drawPairs);
   follow([...filters, "cost"], drawPareto);
   follow([...filters, "map"], drawHeat);
   if ($("viewer")) {

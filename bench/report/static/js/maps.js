@@ -61,7 +61,7 @@ export async function paint(canvas, entry, mode, scale) {
     return fillCanvas(canvas, spectrum(await pixelsOf(entry)), (v) =>
       colour(SEQUENTIAL, (v - scale.low) / (scale.high - scale.low)),
     );
-  return copyPixels(canvas, await pixelsOf(entry));
+  return copyPixels(canvas, await pixelsOf(entry), scale.tone);
 }
 
 async function paintPsf(canvas, entry, mode) {
@@ -91,10 +91,20 @@ export function fillCanvas(canvas, { w, h, v }, ramp) {
   put(canvas, image);
 }
 
-function copyPixels(canvas, p) {
+function copyPixels(canvas, p, tone = (v) => v) {
   const image = new ImageData(p.w, p.h);
-  for (let i = 0; i < p.w * p.h; i++) image.data.set([255 * p.c[0][i], 255 * p.c[1][i], 255 * p.c[2][i], 255], 4 * i);
+  const level = (c, i) => 255 * tone(p.c[c][i]);
+  for (let i = 0; i < p.w * p.h; i++) image.data.set([level(0, i), level(1, i), level(2, i), 255], 4 * i);
   put(canvas, image);
+}
+
+/** How values become grey levels: as they are, from the 1st to the 99th percentile of the truth, or dark parts lifted. */
+function toneOf(truth) {
+  if (state.contrast === "dark") return (v) => v ** (1 / 2.2);
+  if (state.contrast !== "stretch") return undefined;
+  const v = grey(truth).sort();
+  const [low, high] = [0.01, 0.99].map((q) => v[Math.round(q * (v.length - 1))]);
+  return (x) => clamp((x - low) / (high - low || 1), 0, 1);
 }
 
 function put(canvas, image) {
@@ -119,7 +129,7 @@ export async function sharedScale(entries, mode) {
     const high = spectrum(truth).v.reduce((a, b) => Math.max(a, b), -99);
     return { low: high - 7, high };
   }
-  return {};
+  return mode === "image" ? { tone: toneOf(truth) } : {};
 }
 
 /** The 98th percentile of the median solver's errors, rounded up to 1, 2, 5: most panels fill their scale. */

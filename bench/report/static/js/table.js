@@ -1,9 +1,14 @@
 // The leaderboard on the page: columns, sorting, one row per solver.
 import { baselineMissing, leaderboard, scoreNow, tableNow } from "./board.js";
-import { arrow, data, familyIndex, lossOf, metricOf, ranks } from "./data.js";
+import { arrow, data, lossOf, metricOf, ranks } from "./data.js";
 import { $, count, h, MISSING, number, seconds, signed } from "./elements.js";
+import { drawCautions, solverCell } from "./solver.js";
 import { change, state } from "./state.js";
 
+/** What ± beside a value means. */
+const WITHIN =
+  "±: for comparing rows with each other, without what all share on a photograph (Cousineau–Morey); rows differ " +
+  "when their gap exceeds about 1.4 times it. The interval of a row's own level is in its tooltip.";
 const MARKS = { better: "●", worse: "▼", unclear: "○" };
 export let entries = [];
 
@@ -30,10 +35,10 @@ function standingColumns(metric) {
     {
       key: "score",
       head: metric.label + arrow(metric),
-      tip: metric.protocol,
+      tip: ranked ? `${metric.protocol} ${WITHIN}` : metric.protocol,
       first: metric.better === "higher" ? "down" : "up",
       by: (e) => e.score.mean,
-      cell: (e) => (ranked && state.baseline ? valueCell(e.score, metric) : withInterval(e.score, metric, number)),
+      cell: (e) => (ranked && state.baseline ? mainCell(e.score, metric) : withInterval(e.score, metric, number)),
       kind: "main",
     },
     ranked &&
@@ -70,8 +75,18 @@ const metricColumn = (m) => ({
   tip: m.protocol,
   first: m.better === "higher" ? "down" : "up",
   by: (e) => e.scores[m.name].mean,
-  cell: (e) => valueCell(e.scores[m.name], m),
+  cell: (e) => [...valueCell(e.scores[m.name], m), m.name === "residual_chi2" && expectedChi2(e)],
 });
+
+/** What theory expects of a row's χ², where it does. */
+function expectedChi2(e) {
+  if (!e.expected_chi2) return null;
+  const why =
+    e.expected_chi2 === "1"
+      ? "A draw from the posterior is as far from the data as the truth: 1"
+      : "A mean or a point estimate leaves less than 1: it fits what the data determine of K x, noise included";
+  return h("span", { class: "pm", title: why }, ` (${e.expected_chi2})`);
+}
 
 function costColumns() {
   const some = (name) => entries.some((e) => e[name] > 0);
@@ -110,39 +125,6 @@ function bestCell(e) {
   return [h("span", { class: "mark better", role: "img", "aria-label": text, title: text }, "●")];
 }
 
-function solverCell(e) {
-  return [
-    h("span", { class: `dot f${familyIndex(e)}`, "aria-hidden": "true" }),
-    h(
-      "span",
-      { class: "solver", title: [e.solver_name, e.settings].filter(Boolean).join(" · ") },
-      breakable(e.solver),
-    ),
-    e.family && h("span", { class: "family" }, e.family),
-    e.weights &&
-      h("span", { class: "family weights", title: "Weights: name, and the beginning of their SHA-256" }, e.weights),
-    ...tagsOf(e).map(([text, title, kind = ""]) => h("span", { class: `tag ${kind}`, title }, text)),
-  ];
-}
-
-/** A name that may go on in the next line after an underscore. */
-export const breakable = (name) => name.split(/(?<=_)/).flatMap((part, i) => [i > 0 && h("wbr"), part]);
-
-function tagsOf(e) {
-  return [
-    e.solver === state.baseline && ["baseline", "The others are compared with it"],
-    e.twin && [`= ${e.twin}`, "The same estimator by another implementation: one comparison, not two"],
-    e.tuning === "val" && ["tuned", "Tuned on the validation split, per setting"],
-    e.tuning === "oracle" && ["oracle", "Tuned on the test images themselves: an upper bound", "warn-tag"],
-    e.samples > 1 && [`mean of ${count(e.samples)}`, "A sampler: it stands by the mean of its samples"],
-    e.blind && ["blind", "Saw neither PSF nor noise level"],
-    e.training_note && [trainingTag(e.training_note), e.training_note, "warn-tag"],
-    e.absent > 0 && [`${e.absent} cells not run`, "Its mean is over other cells than the others'", "warn-tag"],
-  ].filter(Boolean);
-}
-
-const trainingTag = (note) => (note.includes("outside") ? "outside training" : "trained on this");
-
 function rankCell(e) {
   if (!e.score.rank) return missing();
   const [low, high] = e.score.rank;
@@ -167,13 +149,19 @@ function valueCell(score, metric) {
   return [h("span", { class: "value", title }, number(score.mean, metric.digits))];
 }
 
+function mainCell(score, metric) {
+  const within =
+    Number.isFinite(score.within) && h("span", { class: "pm" }, ` ± ${number(score.within, metric.digits)}`);
+  return [...valueCell(score, metric), within];
+}
+
 function deltaCell(e, metric) {
   if (!e.delta) return missing();
   const { verdict, p, how } = e.delta;
   const text = { better: "better", worse: "worse", unclear: "not separable" }[verdict];
   const title = Number.isNaN(p) ? whyNot() : `${text}: p = ${p.toPrecision(2)}, adjusted by ${how}`;
   const mark = h("span", { class: `mark ${verdict}`, role: "img", "aria-label": text, title }, MARKS[verdict]);
-  return [...withInterval(e.delta, metric, signed), " ", mark];
+  return [...withInterval(e.delta, metric, signed), h("span", { class: "nowrap" }, " ", mark)];
 }
 
 /** Why there is no interval. */
@@ -183,7 +171,7 @@ function whyNot() {
 }
 
 const groupsText = () => `; ${photographs(scoreNow().groups)}`;
-const photographs = (n) => `${n} photograph${n === 1 ? "" : "s"}`;
+const photographs = (n) => `${n} photograph${String(n) === "1" ? "" : "s"}`;
 
 /** From the worst to the best, for sorting. */
 const certified = { fail: 1, F: 1, "not judged": 2, pass: 3, C: 4, B: 5, A: 6 };
@@ -217,8 +205,10 @@ function grouped(sorted) {
 }
 
 export function drawBoard() {
-  const all = columns();
-  const column = all.find((c) => c.key === state.sort) || all.find((c) => c.key === "score");
+  const every = columns();
+  const hidden = state.hide.split(",");
+  const all = every.filter((c) => !hidden.includes(c.key));
+  const column = every.find((c) => c.key === state.sort) || every.find((c) => c.key === "score");
   const down = state.down ? state.down === "1" : column.first === "down";
   const sorted = grouped([...entries].sort(compareBy(column, down)));
   const heading = (c) => {
@@ -231,11 +221,38 @@ export function drawBoard() {
     h(
       "tbody",
       {},
-      sorted.map((e) => boardRow(e, all)),
+      sorted.filter(wanted).map((e) => boardRow(e, all)),
     ),
   );
   $("board-and-front").classList.toggle("stacked", all.length > 8);
+  drawColumnChoice(every, hidden);
   drawNotes();
+}
+
+/** Whether a row has what is searched for: in its name, family, weights or settings. */
+function wanted(e) {
+  const text = [e.solver, e.solver_name, e.family, e.weights, e.settings].join(" ").toLowerCase();
+  return state.find
+    .toLowerCase()
+    .split(/\s+/)
+    .every((word) => text.includes(word));
+}
+
+/** A box for each column but the name's; what is not ticked is not shown. */
+function drawColumnChoice(every, hidden) {
+  const box = (c) => {
+    const on = !hidden.includes(c.key);
+    const rest = hidden.filter((key) => key && key !== c.key);
+    const toggle = () => change({ hide: (on ? [...rest, c.key] : rest).join(",") });
+    return h("label", {}, h("input", { type: "checkbox", checked: on, change: toggle }), ` ${c.head}`);
+  };
+  $("columns-list").replaceChildren(...every.filter((c) => c.key !== "solver").map(box));
+}
+
+export function startBoard() {
+  $("find").value = state.find;
+  $("find").addEventListener("input", (event) => change({ find: event.target.value }));
+  drawCautions();
 }
 
 const classOf = (c) => (c.left ? "left" : c.kind || "");
@@ -257,13 +274,30 @@ function drawNotes() {
   $("board-note").textContent = boardNote();
   $("few").hidden = !score.few.includes("1");
   $("few").title = "Below 10 photographs an interval may be too narrow where differences are skewed";
-  const tables = data.tables.length * data.metrics.filter(ranks).length;
-  const others = Math.max(entries.length - 1, 0);
-  const how = state.baseline && data.baseline === data.solvers.findIndex((s) => s.solver === state.baseline);
-  $("multiplicity").textContent =
-    `Marks account for the ${others} comparisons of one table (${how ? "Holm" : "Benjamini–Hochberg, all pairs"})` +
-    (tables > 1 ? `, not for choosing among this page's ${tables} tables: decide on filter and metric first.` : ".");
+  drawMultiplicity();
+  $("apart").textContent = apart();
   $("no-baseline").hidden = !baselineMissing();
+}
+
+/** Said where one chooses: what the marks account for, and what not. */
+function drawMultiplicity() {
+  const tables = data.tables.length * data.metrics.filter(ranks).length;
+  const others = new Set(entries.map((e) => e.same_as)).size - 1;
+  const how = state.baseline && data.baseline === data.solvers.findIndex((s) => s.solver === state.baseline);
+  const method = how ? "Holm" : "Benjamini–Hochberg, all pairs";
+  $("multiplicity").textContent =
+    `Marks account for the ${Math.max(others, 0)} comparisons of one table (${method})` +
+    (tables > 1 ? `, not for choosing among this page's ${tables}: decide on filter and metric first.` : ".");
+}
+
+/** How many photographs the two best take to be told apart, where they are not yet. */
+function apart() {
+  const metric = metricOf(state.metric);
+  const estimators = entries.filter((e, i) => entries.findIndex((o) => o.same_as === e.same_as) === i);
+  const [first, second] = estimators;
+  if (!second || !ranks(metric) || !second.score.best || !second.score.needed) return "";
+  const pair = `${first.solver} from ${second.solver}`;
+  return `About ${photographs(count(second.score.needed))} would tell ${pair}, the two best. `;
 }
 
 export function boardNote() {

@@ -5,7 +5,8 @@ import { data, lossOf, metricOf } from "./data.js";
 import { $, fill, h, number, unique } from "./elements.js";
 import { startSwitch } from "./filters.js";
 import { paint, sharedScale, showScale } from "./maps.js";
-import { loadChunk } from "./pictures.js";
+import { loadChunk, pixelsOf } from "./pictures.js";
+import { startReadout } from "./readout.js";
 import { AXES, change, follow, state } from "./state.js";
 import { entries } from "./table.js";
 import { applyZoom, startZoom } from "./zoom.js";
@@ -36,10 +37,39 @@ export function startViewer() {
   $("next").addEventListener("click", () => step(1));
   $("pick-scale").addEventListener("change", (e) => change({ scale: e.target.value }));
   $("unzoom").addEventListener("click", () => change({ zoom: "" }));
+  $("pick-contrast").addEventListener("change", (e) => change({ contrast: e.target.value }));
+  $("show-all").addEventListener("click", () => change({ without: "" }));
+  $("show-none").addEventListener("click", () => change({ without: solverNames().join(BETWEEN) }));
   startSwitch("modes", "mode");
+  startSwitch("orders", "order");
+  startSwitch("panel-sizes", "panels");
   startZoom($("images"));
-  follow(["cell", "mode", "scale", "metric", "family", "baseline", ...AXES], showCell);
+  startReadout($("images"));
+  follow(["panels"], () => $("viewer").classList.toggle("large", state.panels === "large"));
+  follow([...PARTS, ...AXES], showCell);
   follow(["zoom"], applyZoom);
+}
+
+/** The parts of the state that the panels depend on, besides the filters. */
+const PARTS = ["cell", "mode", "scale", "contrast", "order", "without", "metric", "family", "baseline"];
+/** Between the names of hidden solvers: no name holds it. */
+const BETWEEN = "\n";
+const withoutNow = () => state.without.split(BETWEEN);
+const solverNames = () => data.solvers.map((s) => s.solver);
+
+/** A box for each solver of the leaderboard; what is not ticked has no panel. */
+function fillChooser() {
+  const hidden = withoutNow();
+  const names = entries.map((e) => e.solver);
+  const box = (name) => {
+    const on = !hidden.includes(name);
+    const rest = hidden.filter((n) => n && n !== name);
+    const toggle = () => change({ without: (on ? [...rest, name] : rest).join(BETWEEN) });
+    return h("label", {}, h("input", { type: "checkbox", checked: on, change: toggle }), ` ${name}`);
+  };
+  $("solvers-list").replaceChildren(...names.map(box));
+  const shownNow = names.filter((n) => !hidden.includes(n)).length;
+  $("solvers-shown").textContent = shownNow === names.length ? "" : `${shownNow} of ${names.length}`;
 }
 
 const drawOf = (p) => `PSF ${p.psf}, repetition ${p.rep}`;
@@ -99,25 +129,46 @@ async function showCell() {
     const chunk = await loadChunk(now.chunk);
     const pictures = ordered(chunk.pictures),
       scale = await sharedScale(pictures, mode);
-    const figures = pictures.map((p, i) => panel(p, pictures, i - 3, mode));
+    const figures = pictures.map((p) => panel(p, pictures, solversOf(pictures).indexOf(p), mode));
     await Promise.all(pictures.map((p, i) => p.src && paint(figures[i].querySelector("canvas"), p, mode, scale)));
     if (mine !== ticket) return;
     shown = { pictures, scale, mode };
+    fillChooser();
+    $("contrast-pick").hidden = mode !== "image";
+    $("pick-contrast").value = state.contrast;
+    $("images").style.setProperty("--aspect", await aspectOf(pictures));
     $("residual-note").textContent = mode === "residual" ? chunk.noise || "" : "";
     showScale(mode, scale);
-    viewer.replaceChildren(...figures);
+    $("beside").replaceChildren(...figures.filter((f) => !f.classList.contains("solver")));
+    $("panels").replaceChildren(...figures.filter((f) => f.classList.contains("solver")));
     await showComparison();
   } catch (error) {
-    if (mine === ticket) viewer.textContent = error.message;
+    if (mine === ticket) $("panels").textContent = error.message;
   }
   if (mine === ticket) viewer.setAttribute("aria-busy", "false");
 }
 
-/** Truth, measurement and PSF first, then the solvers as the leaderboard ranks them. */
+/** Truth, measurement and PSF first, then the solvers as the leaderboard ranks them, or as this picture does. */
 function ordered(pictures) {
   const place = new Map(entries.map((e, k) => [e.solver, k]));
-  const rank = (p) => (p.kind === "solver" ? (place.get(p.label) ?? 1e6) : -1);
-  return pictures.filter((p) => p.kind !== "solver" || place.has(p.label)).sort((p, q) => rank(p) - rank(q));
+  const hidden = withoutNow();
+  const loss = lossOf(metricOf(state.metric));
+  const own = (p) => (Number.isFinite(p.scores?.[state.metric]) ? loss(p.scores[state.metric]) : Infinity);
+  const rank = (p) => {
+    if (p.kind !== "solver") return -Infinity;
+    return state.order === "picture" ? own(p) : place.get(p.label);
+  };
+  const wanted = pictures.filter((p) => p.kind !== "solver" || (place.has(p.label) && !hidden.includes(p.label)));
+  // Infinity - Infinity is no order: equal ranks stay as they came
+  return wanted.sort((p, q) => (rank(p) === rank(q) ? 0 : rank(p) - rank(q)));
+}
+
+const solversOf = (pictures) => pictures.filter((p) => p.kind === "solver");
+
+/** Width over height of the measured picture, which all panels have. */
+async function aspectOf(pictures) {
+  const truth = await pixelsOf(pictures.find((p) => p.kind === "truth"));
+  return truth.w / truth.h;
 }
 
 function panel(p, all, digit, mode) {
