@@ -96,6 +96,10 @@ SHA256 = {
     "rocket.jpg": "c2dd0de7c538df8d111e479619b129464d0269d0ae5fd18ca91d33a7fdfea95c",
     "text.png": "bd84aa3a6e3c9887850d45d606c96b2e59433fbef50338570b63c319e668e6d1",
 }
+#: the pictures without colours
+GRAY = frozenset(
+    f"{name}.png" for name in ("brick", "camera", "coins", "grass", "gravel", "moon", "page", "text")
+) | {"aero.npz", "ascent.npz"}
 #: file -> package that brings it, and the folder there; all others are in skimage/data
 ELSEWHERE = {
     "aero.npz": ("pywt", "data"),
@@ -132,6 +136,8 @@ class Photos(Dataset):
     #: only the first so many
     limit: int | None = None
     mode: Literal["gray", "rgb"] = "gray"
+    #: only photographs in colour: four of the test split, five of the validation split
+    coloured: bool = False
 
     def __post_init__(self) -> None:
         if self.split not in ("val", "test"):
@@ -167,7 +173,8 @@ class Photos(Dataset):
 
     def _crops(self) -> tuple[Crop, ...]:
         side = self.size + 2 * self.margin
-        return tuple(c for c in (TEST if self.split == "test" else VAL) if c.room >= side)[: self.limit]
+        crops = (c for c in (TEST if self.split == "test" else VAL) if c.room >= side)
+        return tuple(c for c in crops if not (self.coloured and c.file in GRAY))[: self.limit]
 
     def _crop(self, id: str) -> Crop:
         side = self.size + 2 * self.margin

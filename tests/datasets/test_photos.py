@@ -143,3 +143,16 @@ def test_a_picture_that_is_not_the_expected_one_is_refused(tmp_path, monkeypatch
         Photos().load("grass")
     with pytest.raises(DataError, match=r"brick\.png is missing"):
         Photos().load("brick")
+
+
+@pytest.mark.parametrize(("split", "photographs", "crops"), [("test", 4, 9), ("val", 5, 7)])
+def test_coloured_leaves_out_the_pictures_whose_channels_are_equal(split, photographs, crops):
+    whole, coloured = (Photos(split=split, size=64, mode="rgb", coloured=c) for c in (False, True))
+
+    def has_colours(name: str) -> bool:
+        scene = whole.load(name).scene
+        return not np.array_equal(scene[0], scene[2])
+
+    assert coloured.ids() == [name for name in whole.ids() if has_colours(name)]
+    assert len(coloured.ids()) == crops
+    assert len({coloured.group_of(name) for name in coloured.ids()}) == photographs

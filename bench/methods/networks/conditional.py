@@ -45,7 +45,7 @@ class ConditionalConfig(BaseModel):
     space_to_depth: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     groups: int = Field(default=32, ge=1)
-    image_channels: int = Field(default=1, ge=1)
+    image_channels: Literal[1, 3] = 1
     predictor: RestorerConfig | None = Field(default=None, discriminator="kind")
     residual_scale: float = Field(default=4.0, gt=0)
     informed: bool = False

@@ -34,7 +34,7 @@ class ConvIRConfig(BaseModel):
     activation: Literal["gelu", "relu"] = "gelu"
     width: int = Field(default=32, ge=8, multiple_of=8)
     space_to_depth: int = Field(default=1, ge=1)
-    image_channels: int = Field(default=1, ge=1)
+    image_channels: Literal[1, 3] = 1
     frames: Literal[1] = 1
     informed: bool = False
 

@@ -36,7 +36,7 @@ class ResUNetConfig(BaseModel):
     blocks: tuple[int, ...] = Field(min_length=1)
     space_to_depth: int = Field(default=1, ge=1)
     embedding: int = Field(default=64, ge=1)
-    image_channels: int = Field(default=1, ge=1)
+    image_channels: Literal[1, 3] = 1
 
     @model_validator(mode="after")
     def _fits(self) -> ResUNetConfig:

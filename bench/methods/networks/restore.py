@@ -51,7 +51,8 @@ def flat(frames: Tensor, channels: int) -> Tensor:
     """
     C = frames.shape[2]
     if channels not in (1, C):
-        raise SettingError(f"these weights restore images of {channels} channels, not of {C}")
+        way_out = ": take weights of a gray network, or colour data (`mode: rgb`)" if C == 1 else ""
+        raise SettingError(f"these weights restore images of {channels} channels, not of {C}{way_out}")
     return (frames.transpose(1, 2).flatten(0, 1) if channels != C else frames.flatten(1, 2)).contiguous()
 
 

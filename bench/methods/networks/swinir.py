@@ -38,7 +38,7 @@ class SwinIRConfig(BaseModel):
     drop_path: float = Field(default=0.1, ge=0, lt=1)
     frames: int = Field(default=1, ge=1)
     space_to_depth: int = Field(default=1, ge=1)
-    image_channels: int = Field(default=1, ge=1)
+    image_channels: Literal[1, 3] = 1
     informed: Literal[False] = False
 
     @model_validator(mode="after")

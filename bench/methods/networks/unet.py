@@ -25,7 +25,7 @@ class UNetConfig(BaseModel):
         attention: which levels have self-attention.
         head_dim: channels per attention head.
         space_to_depth: side r of the r×r pixel blocks that are folded into channels first; 1 for none.
-        image_channels: 1 for gray.
+        image_channels: 1 for gray, 3 for RGB.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -38,7 +38,7 @@ class UNetConfig(BaseModel):
     space_to_depth: int = Field(default=1, ge=1)
     dropout: float = Field(default=0.0, ge=0, lt=1)
     groups: int = Field(default=32, ge=1)
-    image_channels: int = Field(default=1, ge=1)
+    image_channels: Literal[1, 3] = 1
 
     @model_validator(mode="after")
     def _fits(self) -> UNetConfig:

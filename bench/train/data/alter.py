@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.ndarray:
-    """One alteration of a gray uint8 image (H, W); the same shape and type.
+    """One alteration of a uint8 image (H, W) or (H, W, 3); the same shape and type.
 
     Rotation by 5° about the centre (bilinear, black outside), horizontal flip, Gaussian noise of standard deviation
     10, salt and pepper on 2 % of the pixels, brightness × 1.2, contrast × 1.3 about the mean.
@@ -37,5 +37,6 @@ def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.
 
 
 def _salt_and_pepper(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    u = rng.random(pixels.shape)
+    u = rng.random(pixels.shape[:2])
+    u = u if pixels.ndim == 2 else u[..., None]
     return np.where(u < 0.01, 0, np.where(u < 0.02, 255, pixels)).astype(np.uint8)

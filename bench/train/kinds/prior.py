@@ -1,4 +1,4 @@
-"""Learning a diffusion prior: denoise gray crops at all noise levels."""
+"""Learning a diffusion prior: denoise crops at all noise levels, gray or in colour."""
 
 from __future__ import annotations
 

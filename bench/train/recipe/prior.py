@@ -50,4 +50,4 @@ class Recipe(BaseRecipe):
     @property
     def mode(self) -> Literal["gray", "rgb"]:
         """What the images are loaded as: what the network takes."""
-        return "rgb" if getattr(self.network, "image_channels", 1) == 3 else "gray"
+        return "gray" if getattr(self.network, "image_channels", 1) == 1 else "rgb"
