@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator
+from bench.errors import BenchError
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import Measurement, measure
 from bench.imaging.psf import check_psf
@@ -22,6 +23,7 @@ from bench.plugins.describe import Plugin
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build
 from bench.seeds import generator
+from bench.verify.oracles.colour import ColourPrior
 from bench.verify.oracles.gaussian import GaussianPrior
 
 #: How far a float64 estimate may move because its image rode in another batch.
@@ -37,6 +39,9 @@ def check_solver(
     name: str, settings: Mapping[str, Any] | None = None, *, base: Path | None = None, size: int = 32
 ) -> None:
     """Check a solver on small pictures: shapes, dtypes, boundaries, batch independence, determinism, no side effects.
+
+    One that takes a prior gets a gray one, and one of colour pictures, which it may refuse with an error of
+    ``bench.errors``.
 
     Args:
         name: a built-in name or a path to a file.
@@ -58,6 +63,20 @@ def check_solver(
         )
         assert x.dtype == dtype, f"{name}: y is {dtype}, the estimate {x.dtype}"
         assert torch.isfinite(x).all(), f"{name}: non-finite values ({boundary}, {channels} channels)"
+    if solver.needs_prior:
+        _check_colour_prior(solver, name, size)
+
+
+def _check_colour_prior(solver: Solver, name: str, size: int) -> None:
+    """A prior of three channels is one of colour pictures; a solver may say that it takes none."""
+    given = _problem(solver, [0], size, "circular", torch.float64, channels=3)
+    given = given.replace(prior=Denoiser(ColourPrior(), given.cost))
+    try:
+        x = _solve(solver, given)
+    except BenchError:
+        return
+    assert x.shape == given.y.shape, f"{name}: with a prior of three channels: shape {tuple(x.shape)}"
+    assert torch.isfinite(x).all(), f"{name}: with a prior of three channels: non-finite values"
 
 
 def _check_batches(solver: Solver, name: str, size: int) -> None:
