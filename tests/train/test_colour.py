@@ -15,14 +15,18 @@ from pydantic import ValidationError
 
 from bench.contracts import NoiseLevel
 from bench.imaging.measure import Measurement
+from bench.methods.diffusion.error_spectrum import ErrorPower
 from bench.methods.make_problem import assemble
 from bench.methods.networks import weights
 from bench.methods.networks.unet import UNetConfig
 from bench.methods.problem import Problem
 from bench.train import session
+from bench.train.calibrate import calibration
 from bench.train.card import export
 from bench.train.data.alter import alter
 from bench.train.recipe.base import Alteration
+from bench.train.recipe.prior import Recipe
+from bench.train.recipe.read import read
 from tests import restoration, training
 from tests.make_solver import made
 from tests.restoration import CONVIR, INFORMED, RESIDUAL, SWINIR, UNET
@@ -106,6 +110,18 @@ def test_a_prior_of_colours_is_trained_validated_and_loaded(
     assert prior.x0(torch.zeros(1, 3, 8, 8), t).shape == (1, 3, 8, 8)
     with Image.open(tmp_path / "out" / "samples.png") as image:
         assert image.mode == "RGB"
+
+
+def test_an_exported_prior_of_colours_has_an_error_spectrum_of_each_opponent_colour(
+    root: Path, tmp_path: Path
+) -> None:
+    recipe = training.write_recipe(tmp_path / "r.yaml", network=RES_UNET | COLOURS)
+    best = session.run(recipe, tmp_path / "out", data_root=root, steps=1)
+    plan = read(recipe)
+    assert isinstance(plan, Recipe)
+    C = ErrorPower.of(calibration(best, plan, root))(0.1, (8, 8), torch.zeros(1))
+    assert C.shape == (3, 8, 5)
+    assert 0 < C.min() <= C.max() <= 0.1**2 * (1 + 1e-6)
 
 
 def test_pictures_have_one_channel_or_three() -> None:
