@@ -139,6 +139,14 @@ def _render(c: Content) -> str:
     )  # fmt: skip
 
 
+def rendered(template: str, **values: Any) -> str:
+    """A page of another kind, in the same style."""
+    from markupsafe import Markup
+
+    css = Markup((HERE / "static" / "report.css").read_text(encoding="utf-8"))  # noqa: S704  our own file
+    return _environment().get_template(template).render(css=css, **values)
+
+
 def _place(board: Board, chunk: Chunk) -> dict[str, Any]:
     """Which measurement a chunk shows."""
     cell = board.cells[chunk.cell]

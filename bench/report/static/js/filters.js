@@ -33,6 +33,9 @@ export function startFilters() {
   $("reset").addEventListener("click", () => change(DEFAULTS));
   follow(FILTERS, () => {
     $("reset").hidden = FILTERS.every((n) => state[n] === DEFAULTS[n]);
+    // What shows the whole grid says so louder where a filter is set.
+    const filtered = AXES.some((n) => state[n] !== DEFAULTS[n]);
+    for (const note of document.querySelectorAll(".whole")) note.classList.toggle("loud", filtered);
   });
 }
 

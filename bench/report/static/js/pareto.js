@@ -181,6 +181,8 @@ function paretoPoint(p, X, Y, metric, onFront) {
     svg("title", {}, text),
     p.high > p.low &&
       svg("line", { class: `whisker f${familyIndex(p.e)}`, x1: X(p.x), x2: X(p.x), y1: Y(p.low), y2: Y(p.high) }),
+    // Larger than the mark: a point that others nearly cover can be pointed at too.
+    svg("circle", { class: "target", cx: X(p.x), cy: Y(p.y), r: 9 }),
     mark(familyIndex(p.e), X(p.x), Y(p.y)),
   );
 }
