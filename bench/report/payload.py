@@ -87,7 +87,7 @@ def _scores(table: Leaderboard, pairwise: dict[str, Any] | None) -> dict[str, An
         "few": "".join("1" if r.few else "0" for r in rows),
         "best": "".join("-" if r.maybe_best is None else "1" if r.maybe_best else "0" for r in rows),
         "needed": [r.needed for r in rows],
-        "ranks": [r.ranks for r in rows] if any(r.ranks for r in rows) else None,
+        "ranks": [r.ranks for r in rows] if _tell(table) else None,
         "delta": None,
         "pairs": pairwise,
     }
@@ -98,6 +98,12 @@ def _scores(table: Leaderboard, pairwise: dict[str, Any] | None) -> dict[str, An
             "-" if d is None else {None: "o", True: "+", False: "x"}[d.better] for d in deltas
         )
     return out
+
+
+def _tell(table: Leaderboard) -> bool:
+    """Whether the ranges of ranks rule anything out: not where every row may have every place."""
+    ranges = [r.ranks for r in table.rows if r.ranks]
+    return any(ends != (1, len(ranges)) for ends in ranges)
 
 
 def _pairs(board: Board, metric: str) -> dict[str, Any] | None:

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from bench.statistics.clusters import Design, influences
-from bench.statistics.interval import estimate, hall, inverse_hall, t_quantile
+from bench.statistics.interval import SURE, called, estimate, hall, inverse_hall, t_quantile
 from bench.statistics.ranks import Rivals, compare_with_best, rank_ranges
 
 TRIALS = 3000
@@ -37,6 +37,22 @@ def interval_covers(values, truth, settings, groups, kernels=None):
 def test_intervals_over_groups_cover_whatever_the_law(draw, truth, groups):
     x = draw(np.random.default_rng(groups), (TRIALS, groups))
     assert 0.925 <= interval_covers(x, truth, np.zeros(groups), np.arange(groups)) <= 0.977
+
+
+@pytest.mark.parametrize("share", [0.1, 0.2])
+def test_rare_pictures_are_covered_where_an_interval_is_called_95_percent_and_not_with_half_as_many(share):
+    """Most pictures differ by 0.3 dB, a few by 2 dB: what few samples hold none of, they cannot warn of."""
+
+    def coverage(groups):
+        rng = np.random.default_rng(groups)
+        shape = (TRIALS, groups)
+        rare = rng.random(shape) < share
+        x = np.where(rare, rng.normal(2, 0.7, shape), rng.normal(0.3, 0.3, shape))
+        return interval_covers(x, 0.3 + 1.7 * share, np.zeros(groups), np.arange(groups))
+
+    assert 0.92 <= coverage(SURE) <= 0.98
+    assert coverage(7) < 0.92
+    assert (called(SURE), called(7)) == ("95 %", "nominal 95 %")
 
 
 def test_students_interval_alone_would_not_cover_a_skewed_law():

@@ -295,7 +295,8 @@ function apart() {
   const metric = metricOf(state.metric);
   const estimators = entries.filter((e, i) => entries.findIndex((o) => o.same_as === e.same_as) === i);
   const [first, second] = estimators;
-  if (!second || !ranks(metric) || !second.score.best || !second.score.needed) return "";
+  if (!second || !ranks(metric) || !second.score.best) return "";
+  if (!(second.score.needed > scoreNow().groups)) return "";
   const pair = `${first.solver} from ${second.solver}`;
   return `About ${photographs(count(second.score.needed))} would tell ${pair}, the two best. `;
 }
