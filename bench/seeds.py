@@ -29,8 +29,18 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def generator(*parts: object) -> np.random.Generator:
-    """A numpy Philox generator keyed by sha256 of ``parts`` (plain data): the same on every machine."""
+def generator_key(*parts: object) -> int:
+    """The key of a generator: 128 bits of sha256 of ``parts`` (plain data)."""
+    return int(digest(list(parts))[:32], 16)
+
+
+def keyed(key: int) -> np.random.Generator:
+    """A numpy Philox generator with this key: the same on every machine."""
     import numpy as np
 
-    return np.random.Generator(np.random.Philox(key=int(digest(list(parts))[:32], 16)))
+    return np.random.Generator(np.random.Philox(key=key))
+
+
+def generator(*parts: object) -> np.random.Generator:
+    """The generator that is keyed with ``parts`` (plain data)."""
+    return keyed(generator_key(*parts))

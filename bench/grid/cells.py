@@ -172,6 +172,14 @@ class Cell:
         }
 
 
+def cell_of(data: Mapping[str, Any]) -> Cell:
+    """The inverse of ``dataclasses.asdict``, through JSON too."""
+    shot, degradation = data["shot"], data["shot"]["degradation"]
+    parts = {"blur": Ref(**degradation["blur"]), "noise": Ref(**degradation["noise"])}
+    whole = Shot(**{**shot, "degradation": Degradation(**{**degradation, **parts}), "dataset": Ref(**shot["dataset"])})
+    return Cell(**{**data, "shot": whole, "solver": Ref(**data["solver"]), "metrics": tuple(data["metrics"])})
+
+
 def estimator(same_as: str | Mapping[str, Mapping[Any, str]] | None, settings: Mapping[str, Any]) -> str | None:
     """The estimator that a solver's ``same_as`` names for these settings; None where rows share none."""
     if isinstance(same_as, str):

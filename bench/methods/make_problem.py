@@ -3,28 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import torch
 
 from bench.contracts import Cost, NoiseLevel
 from bench.imaging.blur import Blur, Boundary
-from bench.imaging.measure import Measurement
 from bench.methods.problem import Problem
 
 if TYPE_CHECKING:
     from bench.methods.diffusion.denoiser import Denoiser
 
 
+class Sensed(Protocol):
+    """What a solver gets of a measurement; see ``bench.imaging.measure.Measurement``."""
+
+    @property
+    def y(self) -> np.ndarray: ...
+    @property
+    def psf(self) -> np.ndarray: ...
+    @property
+    def level(self) -> NoiseLevel: ...
+    @property
+    def burst(self) -> np.ndarray | None: ...
+
+
 def assemble(
-    measurements: Sequence[Measurement],
+    measurements: Sequence[Sensed],
     rngs: Sequence[np.random.Generator],
     *,
     boundary: Boundary = "valid",
     dtype: torch.dtype = torch.float32,
     device: str | torch.device = "cpu",
-    assumed_psf: Sequence[np.ndarray] | None = None,
     sigma_factor: float = 1.0,
     blind: bool = False,
     prior: Callable[[Cost], Denoiser] | None = None,
@@ -34,7 +45,6 @@ def assemble(
     Args:
         measurements: of equal image size and equal PSF size.
         rngs: one generator per measurement.
-        assumed_psf: the PSFs that the solver gets in place of the true ones (mismatch experiments).
         sigma_factor: the noise standard deviation that the solver gets, over the true one.
         blind: hide PSF and noise level.
         prior: makes the denoiser that counts in a Cost, for solvers that need one.
@@ -49,7 +59,7 @@ def assemble(
     cost = Cost()
     if blind:
         return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost, burst=burst)
-    psf = stacked([m.psf for m in measurements] if assumed_psf is None else assumed_psf)[:, None]
+    psf = stacked([m.psf for m in measurements])[:, None]
     gain = stacked([m.level.gain * sigma_factor**2 for m in measurements])
     sigma = stacked([m.level.sigma * sigma_factor for m in measurements])
     H, W = y.shape[-2:]

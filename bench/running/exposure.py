@@ -9,7 +9,7 @@ from bench.errors import DataError
 from bench.grid.cells import Shot, instance
 from bench.imaging.measure import Measurement, measure
 from bench.imaging.psf import check_psf, distort
-from bench.seeds import generator
+from bench.seeds import generator, generator_key
 
 
 def expose(shot: Shot) -> tuple[Measurement, Exposed]:
@@ -34,12 +34,12 @@ def psf_generator(shot: Shot) -> np.random.Generator:
     return generator(shot.seed, "psf", *shot.psf_draw)
 
 
-def solver_generator(shot: Shot, solver: str) -> np.random.Generator:
-    """The generator of a solver's own randomness: the same for all its settings, so that these compare pairwise.
+def solver_key(shot: Shot, solver: str) -> int:
+    """The key of a solver's own randomness: the same for all its settings, so that these compare pairwise.
 
-    No code is in its key, as it is in the shot's: what a sampler draws must not change with a comment's neighbour.
+    No code is in it, as it is in the shot's: what a sampler draws must not change with a comment's neighbour.
     """
-    return generator(shot.seed, "solver", solver, *_place(shot), shot.boundary)
+    return generator_key(shot.seed, "solver", solver, *_place(shot), shot.boundary)
 
 
 def _place(shot: Shot) -> list[object]:

@@ -1,174 +1,170 @@
-"""Cells into numbers: measure, solve, time, score. Nothing here stores, shows or tells."""
+"""What happens in a solver's process: a Problem from what it is given, an estimate from the solver, its time.
+
+This process never holds the truth. What it gives back is checked again where it is scored.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache, partial
-from typing import TYPE_CHECKING, Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import partial
+from numbers import Integral
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
 
-from bench.contracts import Cost
+from bench.contracts import Cost, NoiseLevel
 from bench.errors import SolverError
-from bench.grid.cells import Cell, Shot, instance
-from bench.imaging.measure import Measurement, array_sha
+from bench.grid.cells import Ref, instance
+from bench.imaging.blur import Boundary
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
-from bench.metrics.evaluate import Context, evaluate
-from bench.running import exposure
 from bench.running.environment import peak_mb, reset_peak
+from bench.seeds import keyed
 
 if TYPE_CHECKING:
     from bench.methods.diffusion.denoiser import Denoiser
 
-#: A first solve that took less is repeated, so that the time reported is that of a warm call.
+#: A first solve that took less is not what a warm call takes: it is timed again.
 WARM_BELOW = 1.0
+#: what a column of counts holds
+MOST = 2**31
 
 
-class Solved(NamedTuple):
-    """What a cell came to.
+@dataclass(frozen=True)
+class Sensed:
+    """One measurement, without the truth.
 
     Attributes:
-        outcome: the columns of its row that solving tells.
-        measurement: what the solver was given, with the truth.
-        x: its estimate or its samples, float64 (K, C, H, W).
+        y: float64 (C, H, W).
+        psf: float64 (h, w), the one that the solver assumes.
+        level: the true noise level.
+        burst: float64 (N, C, H, W) or None.
     """
 
-    outcome: dict[str, Any]
-    measurement: Measurement
+    y: np.ndarray
+    psf: np.ndarray
+    level: NoiseLevel
+    burst: np.ndarray | None = None
+
+    def mirrored(self) -> Sensed:
+        """The same exposure turned by 180 degrees: as much work, and other numbers."""
+        burst = None if self.burst is None else self.burst[..., ::-1, ::-1]
+        return replace(self, y=self.y[:, ::-1, ::-1], psf=self.psf[::-1, ::-1], burst=burst)
+
+
+@dataclass(frozen=True)
+class Given:
+    """What a solver's process is given of a batch, besides the measurements. Plain data.
+
+    Attributes:
+        keys: of each measurement, what the solver's random generator is keyed with.
+        blind: the solver gets neither PSF nor noise level.
+        sigma_factor: noise standard deviation that it assumes, over the true one.
+    """
+
+    solver: Ref
+    samples: int
+    keys: Sequence[int]
+    boundary: Boundary
+    dtype: str
+    device: str
+    blind: bool
+    sigma_factor: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What a solver came to.
+
+    Attributes:
+        x: its estimate or its samples, (K, B, C, H, W) in the type of the problem.
+        cost: columns of its row: calls counted, seconds of a warm call, peak memory in MiB.
+    """
+
     x: np.ndarray
+    cost: dict[str, Any]
 
 
-def solve(cells: Sequence[Cell], device: str) -> list[Solved]:
-    """Solve a batch: one solver, shots of one image size and PSF size, in order. Raises what the solver raises."""
-    shots = [shot_of(c) for c in cells]
-    # On a CPU a batch is slower than its images one by one, and FFTs would round differently with its size.
-    alike = device != "cpu" and len({(s.measurement.y.shape, s.assumed_psf.shape) for s in shots}) == 1
-    if len(cells) > 1 and not alike:
-        return [done for cell in cells for done in solve([cell], device)]
-    solver = instance(cells[0].solver)
+def attempt(given: Given, sensed: Sequence[Sensed]) -> Attempt:
+    """Solve a batch: one solver, measurements of one image size and PSF size. Raises what the solver raises."""
+    solver = instance(given.solver)
     assert isinstance(solver, Solver)
-    reset_peak(device)
-    samples, cost, seconds = _timed(solver, cells, shots, device)
-    x = samples.detach().to("cpu", torch.float64).numpy()  # (K, B, C, H, W)
-    shared = {**vars(cost), "seconds": seconds / len(cells), "peak_rss_mb": peak_mb(device)}
-    return [
-        Solved(_outcome(c, s, xi, shared), s.measurement, xi)
-        for c, s, xi in zip(cells, shots, x.swapaxes(0, 1), strict=True)
-    ]
+    reset_peak(given.device)
+    x, cost, seconds = _timed(solver, given, sensed)
+    peak = peak_mb(given.device)
+    if seconds < WARM_BELOW and _cold(given, sensed[0].y.shape):
+        # Another problem of the same size: what a solver has stored of this one must not make it look fast.
+        with suppress(Exception):
+            _, _, seconds = _timed(solver, given, [s.mirrored() for s in sensed])
+    return Attempt(x.detach().cpu().numpy(), {**cost, "seconds": seconds / len(sensed), "peak_rss_mb": peak})
 
 
-def _timed(
-    solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot], device: str
-) -> tuple[torch.Tensor, Cost, float]:
-    samples, cost, seconds = _once(solver, cells, shots, device)
-    if seconds < WARM_BELOW and _cold(type(solver), shots[0].measurement.y.shape):
-        return _once(solver, cells, shots, device)
-    return samples, cost, seconds
-
-
-def _once(
-    solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot], device: str
-) -> tuple[torch.Tensor, Cost, float]:
-    problem = _problem(solver, cells, shots, device)
-    _synchronise(device)
+def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, dict[str, int], float]:
+    problem = _problem(solver, given, sensed)
+    shape, dtype, cost, n = problem.y.shape, problem.y.dtype, problem.cost, given.samples
+    _synchronise(given.device)
     start = time.perf_counter()
     with torch.no_grad():
-        n = cells[0].samples
         x = solver.samples(problem, n) if n > 1 else solver.solve(problem)
-    _synchronise(device)
+    _synchronise(given.device)
     seconds = time.perf_counter() - start
-    _check(x, (n, *problem.y.shape) if n > 1 else problem.y.shape)
-    return x if n > 1 else x[None], problem.cost, seconds
+    _check(x, (n, *shape) if n > 1 else shape, dtype)
+    return x if n > 1 else x[None], counts(vars(cost)), seconds
 
 
-def _problem(solver: Solver, cells: Sequence[Cell], shots: Sequence[_Shot], device: str) -> Problem:
+def _problem(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> Problem:
     return assemble(
-        [s.measurement for s in shots],
-        [exposure.solver_generator(c.shot, c.solver.name) for c in cells],
-        boundary=cells[0].shot.boundary,
-        dtype=getattr(torch, cells[0].protocol["dtype"]),
-        device=device,
-        assumed_psf=[s.assumed_psf for s in shots],
-        sigma_factor=cells[0].shot.degradation.sigma_factor,
-        blind=solver.blind,
-        prior=_prior(cells[0], device) if solver.needs_prior else None,
+        sensed,
+        [keyed(k) for k in given.keys],
+        boundary=given.boundary,
+        dtype=getattr(torch, given.dtype),
+        device=given.device,
+        sigma_factor=given.sigma_factor,
+        blind=given.blind,
+        prior=_prior(given) if solver.needs_prior else None,
     )
 
 
-def _prior(cell: Cell, device: str) -> Callable[[Cost], Denoiser]:
+def _prior(given: Given) -> Callable[[Cost], Denoiser]:
     from bench.methods.networks.priors import denoiser
 
-    dtype = getattr(torch, cell.protocol["dtype"])
-    return partial(denoiser, cell.solver.settings["weights"], dtype, device)
+    return partial(denoiser, given.solver.settings["weights"], getattr(torch, given.dtype), given.device)
 
 
-def _check(x: object, shape: tuple[int, ...]) -> None:
+def _check(x: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
     if not isinstance(x, torch.Tensor):
         raise SolverError(f"the solver returned {type(x).__name__}, not a tensor")
     if x.shape != shape:
         raise SolverError(f"the solver returned the shape {tuple(x.shape)}, not {tuple(shape)}")
-    if not x.dtype.is_floating_point:
-        raise SolverError(f"solve() returned {x.dtype}, not a floating point type")
+    if x.dtype != dtype:
+        raise SolverError(f"the solver returned {x.dtype}, not {dtype}, which problem.y has")
     if bad := int((~torch.isfinite(x)).sum()):
         raise SolverError(f"the estimate has {bad} non-finite values")
 
 
-# --- shots ----------------------------------------------------------------------------------------------------
+def counts(cost: Mapping[str, object]) -> dict[str, int]:
+    """The calls that were counted. Raises SolverError where a solver has made something else of a count."""
+    checked = {}
+    for name in vars(Cost()):
+        value = cost.get(name)
+        if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < MOST:
+            what = repr(value)[:80] if isinstance(value, int | float | str | None) else type(value).__name__
+            raise SolverError(f"problem.cost.{name} is {what}; counts are whole numbers from 0 to {MOST - 1}")
+        checked[name] = int(value)
+    return checked
 
 
-@dataclass(frozen=True)
-class _Shot:
-    measurement: Measurement
-    assumed_psf: np.ndarray
-    context: Context
-    input_metrics: dict[str, float | None]
-    columns: dict[str, Any]
+_warm: set[tuple[int, tuple[int, ...]]] = set()
 
 
-@lru_cache(maxsize=256)
-def _shot(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> _Shot:
-    measurement, exposed = exposure.expose(shot)
-    C, H, W = measurement.y.shape
-    columns = {
-        "height": H,
-        "width": W,
-        "channels": C,
-        "T": measurement.T,
-        "psf_sha": array_sha(measurement.psf),
-        "psf_note": exposed.note,
-        "y_sha": measurement.sha,
-    }
-    context = Context(measurement.y, measurement.psf, measurement.level, shot.boundary, border=border, clip=clip)
-    scores = evaluate(names, measurement.truth, measurement.y, context)
-    return _Shot(measurement, exposure.assumed_psf(measurement, shot), context, scores, columns)
-
-
-def shot_of(cell: Cell) -> _Shot:
-    """The measurement of a cell with its columns, remembered for the next solver."""
-    return _shot(cell.shot, cell.protocol["border"], cell.protocol["clip"], cell.metrics)
-
-
-def _outcome(cell: Cell, shot: _Shot, x: np.ndarray, shared: dict[str, Any]) -> dict[str, Any]:
-    scores = evaluate(cell.metrics, shot.measurement.truth, x, shot.context)
-    return {
-        "status": "ok",
-        **shot.columns,
-        **shared,
-        **{f"m_{k}": v for k, v in scores.items()},
-        **{f"in_{k}": v for k, v in shot.input_metrics.items()},
-    }
-
-
-_warm: set[tuple[type, tuple[int, ...]]] = set()
-
-
-def _cold(solver: type, shape: tuple[int, ...]) -> bool:
-    known = (solver, shape) in _warm
-    _warm.add((solver, shape))
+def _cold(given: Given, shape: tuple[int, ...]) -> bool:
+    """Whether this process, which knows one solver alone, solves something of this size for the first time."""
+    known = (given.samples, shape) in _warm
+    _warm.add((given.samples, shape))
     return not known
 
 

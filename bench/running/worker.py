@@ -1,98 +1,109 @@
-"""What happens in a worker process: a batch of cells in, one outcome for each out."""
+"""What happens in a worker: a batch of cells in, one outcome for each out. It measures and scores; it runs no solver."""
 
 from __future__ import annotations
 
 import os
-import resource
-import threading
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import torch
-from threadpoolctl import threadpool_limits
-
-from bench.errors import SolverError, message_of
-from bench.grid.cells import Cell, Ref, instance
-from bench.running.environment import Shared, env_id, environment
+from bench.errors import BenchError, message_of
+from bench.grid.cells import Cell, Ref, cell_of
+from bench.running.channel import Channel, Message
+from bench.running.environment import Shared
 from bench.running.estimates import keep_picture
-from bench.running.solve import Solved, solve
-
-_shared = Shared()
-
-
-def start(shared: Shared) -> None:
-    """Prepare this process: threads, memory limit, and an end if the parent should die."""
-    global _shared  # one worker, one configuration: called before any task
-    _shared = shared
-    torch.set_num_threads(shared.threads)
-    threadpool_limits(shared.threads)  # BLAS in numpy and scipy: workers must not fight over the cores
-    if shared.device.startswith("cuda"):  # the CPU is deterministic, and this import of the compiler takes seconds
-        torch.use_deterministic_algorithms(mode=True, warn_only=True)
-    if shared.memory is not None:
-        resource.setrlimit(resource.RLIMIT_DATA, (shared.memory, shared.memory))
-    threading.Thread(target=_watch_parent, args=(os.getppid(),), daemon=True).start()
+from bench.running.isolation import NurseryLost, SolverFailed, Solvers
+from bench.running.score import Taken, given, outcome, taken
+from bench.running.solving import configure, status_of
+from bench.seeds import digest
 
 
-def _watch_parent(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(1)
-    os._exit(1)
+def work(channel: Channel, message: Message, files: list[int]) -> None:
+    """Become a worker: answer what the run asks until nobody does. The nursery's channel comes with the request."""
+    import socket
+
+    shared = Shared(**message.data["shared"])
+    configure(shared)
+    os.dup2(2, 1)  # what the plug-ins of data print is no result of the command
+    worker = Worker(shared, Solvers(Channel(socket.socket(fileno=files[0])), shared))
+    channel.send({"ready": True})
+    while True:
+        request, _ = channel.receive()
+        channel.send(worker.answer(request.data))
 
 
-def check(refs: Sequence[Ref]) -> None:
-    """Build solvers, so that a wrong setting stops the run before anything is computed."""
-    for ref in refs:
-        instance(ref)
+class Worker:
+    """Solves cells.
+
+    Args:
+        shared: what it is told once.
+        solvers: where solvers run.
+    """
+
+    def __init__(self, shared: Shared, solvers: Solvers):
+        self._shared, self._solvers = shared, solvers
+        self._environment: dict[str, str] | None = None
+
+    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+        """The outcomes of cells, or nothing for solvers that can be built; or an error of ``bench.errors``."""
+        try:
+            if "check" in request:
+                self._solvers.check([Ref(**r) for r in request["check"]])
+                return {"result": None}
+            return {"result": self.run([cell_of(c) for c in request["cells"]], request["timeout"])}
+        except NurseryLost:
+            os._exit(1)
+        except SolverFailed as failed:  # in building solvers
+            return {"error": "PluginError", "message": failed.outcome["error_message"]}
+        except BenchError as error:
+            return {"error": type(error).__name__, "message": message_of(error, 5000)}
+
+    def run(self, cells: Sequence[Cell], timeout: float) -> list[dict[str, Any]]:
+        """Solve a batch: one solver with one degradation. One outcome per cell, in order.
+
+        Raises ResultError if the results folder cannot be written.
+        """
+        started = datetime.now(UTC).isoformat(timespec="seconds")
+        first = self._environment is None
+        if self._environment is None:
+            self._environment = self._solvers.environment()
+        about = {"device": self._shared.device, "env_id": digest(self._environment)[:12], "started_at": started}
+        outcomes = self._outcomes(cells, timeout)
+        # Once per worker: the journal need not repeat it on every line.
+        return [{**about, **o, "environment": self._environment if first else None} for o in outcomes]
+
+    def _outcomes(self, cells: Sequence[Cell], timeout: float) -> list[dict[str, Any]]:
+        try:
+            shots = [taken(c) for c in cells]
+            if len(cells) > 1 and not self._is_one_batch(shots):
+                return self._one_by_one(cells, timeout)
+            solved = self._solvers.solve(given(cells, self._shared.device), [s.sensed for s in shots], timeout)
+            x = solved.x.swapaxes(0, 1)
+            rows = [outcome(c, s, xi, solved.cost) for c, s, xi in zip(cells, shots, x, strict=True)]
+        except NurseryLost:
+            raise
+        except Exception as error:  # every failure of a plug-in is a row, never the end of the run
+            if len(cells) > 1:
+                return self._one_by_one(cells, timeout)  # find out whose fault it was
+            return [{"batch": 1, **_failure(error)}]
+        for cell, shot, xi in zip(cells, shots, x, strict=True):
+            if cell.keep and self._shared.pictures:
+                keep_picture(Path(self._shared.pictures), cell, shot.measurement, xi)
+        return [{"batch": len(cells), **row} for row in rows]
+
+    def _is_one_batch(self, shots: Sequence[Taken]) -> bool:
+        """Whether to solve shots at once: not on a CPU, which is faster one by one, and whose FFTs would round
+        differently with the size of the batch.
+        """
+        alike = len({(s.measurement.y.shape, s.psf.shape) for s in shots}) == 1
+        return alike and self._shared.device != "cpu"
+
+    def _one_by_one(self, cells: Sequence[Cell], timeout: float) -> list[dict[str, Any]]:
+        return [o for cell in cells for o in self._outcomes([cell], timeout / len(cells))]
 
 
-def run(cells: Sequence[Cell]) -> list[dict[str, Any]]:
-    """Solve a batch: one solver, shots of one image size and PSF size. Returns one outcome per cell, in order."""
-    started = datetime.now(UTC).isoformat(timespec="seconds")
-    context = {
-        "batch": 1 if _shared.device == "cpu" else len(cells),
-        "device": _shared.device,
-        "env_id": env_id(_shared.device),
-        "started_at": started,
-    }
-    try:
-        outcomes = [_stored(cell, solved) for cell, solved in zip(cells, solve(cells, _shared.device), strict=True)]
-    except Exception as error:  # every failure of a plug-in is a row, never the end of the run
-        if len(cells) > 1:
-            return [o for cell in cells for o in run([cell])]  # find out whose fault it was
-        outcomes = [
-            {"status": _status(error), "error_type": type(error).__name__, "error_message": message_of(error)}
-        ]
-    context["environment"] = _introduction()  # last: what is thrown away above would take it along
-    return [{**context, **o} for o in outcomes]
-
-
-def _stored(cell: Cell, solved: Solved) -> dict[str, Any]:
-    if cell.keep and _shared.pictures:
-        keep_picture(Path(_shared.pictures), cell, solved.measurement, solved.x)
-    return solved.outcome
-
-
-def _status(error: Exception) -> str:
-    if (
-        isinstance(error, MemoryError | torch.OutOfMemoryError)
-        or "can't allocate memory" in message_of(error).lower()
-    ):
-        return "oom"
-    return "invalid" if isinstance(error, SolverError) else "error"
-
-
-@lru_cache(maxsize=1)
-def _introduced() -> list[bool]:
-    return []
-
-
-def _introduction() -> dict[str, str] | None:
-    """The environment, once per worker: the journal need not repeat it on every line."""
-    if _introduced():
-        return None
-    _introduced().append(True)
-    return environment(_shared.device)
+def _failure(error: Exception) -> dict[str, Any]:
+    if isinstance(error, SolverFailed):
+        return error.outcome
+    return {"status": status_of(error), "error_type": type(error).__name__, "error_message": message_of(error)}

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from bench.grid.cells import Cell, Degradation, Ref, Shot
+from bench.grid.cells import Cell, Ref, cell_of
 from bench.plugins.code_digest import code_of, harness_digest
 from bench.plugins.contents import keyed
 from bench.running.environment import Shared
@@ -41,16 +41,8 @@ class Order:
     def of(cls, text: str) -> Order:
         """The inverse of ``text``."""
         d = json.loads(text)
-        cells, solvers = tuple(_cell(c) for c in d["cells"]), tuple(Ref(**r) for r in d["solvers"])
+        cells, solvers = tuple(cell_of(c) for c in d["cells"]), tuple(Ref(**r) for r in d["solvers"])
         return cls(Shared(**d["shared"]), d["folder"], d["code"], d["timeout"], cells, solvers)
-
-
-def _cell(d: dict[str, Any]) -> Cell:
-    degradation, dataset = d["shot"]["degradation"], d["shot"]["dataset"]
-    blur, noise = Ref(**degradation["blur"]), Ref(**degradation["noise"])
-    restored = Degradation(**{**degradation, "blur": blur, "noise": noise})
-    shot = Shot(**{**d["shot"], "degradation": restored, "dataset": Ref(**dataset)})
-    return Cell(**{**d, "shot": shot, "solver": Ref(**d["solver"]), "metrics": tuple(d["metrics"])})
 
 
 def code_behind(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str, str]:
