@@ -14,8 +14,10 @@ BenchError
 └── TrainingError  training cannot go on: loss not finite, disk full, folder in use or of another recipe
 """
 
+import traceback
 from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class BenchError(Exception):
@@ -84,6 +86,12 @@ def message_of(error: BaseException, length: int = 500) -> str:
     except Exception:
         text = "its message cannot be made into text"
     return text[:length].encode("utf-8", "replace").decode()
+
+
+def line_of(error: BaseException, file: Path) -> str:
+    """``file:line``, the line of the file that was on when the error was raised; the file alone if none was."""
+    lines = [n for frame, n in traceback.walk_tb(error.__traceback__) if Path(frame.f_code.co_filename) == file]
+    return f"{file}:{lines[-1]}" if lines else str(file)
 
 
 def did_you_mean(name: str, allowed: Iterable[str]) -> str:

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from bench.results.folder import Run
 
 
+#: seconds that a cell may take to be computed again: whatever limit it had, it has been computed once
+A_DAY = 86400.0
+
+
 def command(
     key: Annotated[str, typer.Argument(help="A cell's key, or its first characters.")],
     runs: Annotated[Path, typer.Option(help="The folder that holds results folders, or one of these.")] = Path(
@@ -54,12 +58,13 @@ def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:
 
 
 def _again(run: Run, row: dict[str, Any]) -> dict[str, Any]:
-    from bench.running import worker
-    from bench.running.local import Shared
+    from bench.running.environment import Shared
+    from bench.running.local import LocalEngine
 
     cell = _cell(run, row)
-    worker.start(Shared(device=row["device"] or "cpu", threads=cell.protocol["threads"]))
-    return worker.run([cell])[0]
+    shared = Shared(device=row["device"] or "cpu", threads=cell.protocol["threads"])
+    with LocalEngine(1, shared) as engine:
+        return engine.solve([cell], A_DAY).result()[0]
 
 
 def _cell(run: Run, row: dict[str, Any]) -> Cell:

@@ -176,8 +176,9 @@ def cell_of(data: Mapping[str, Any]) -> Cell:
     """The inverse of ``dataclasses.asdict``, through JSON too."""
     shot, degradation = data["shot"], data["shot"]["degradation"]
     parts = {"blur": Ref(**degradation["blur"]), "noise": Ref(**degradation["noise"])}
-    whole = Shot(**{**shot, "degradation": Degradation(**{**degradation, **parts}), "dataset": Ref(**shot["dataset"])})
-    return Cell(**{**data, "shot": whole, "solver": Ref(**data["solver"]), "metrics": tuple(data["metrics"])})
+    restored = {"degradation": Degradation(**{**degradation, **parts}), "dataset": Ref(**shot["dataset"])}
+    solver, metrics = Ref(**data["solver"]), tuple(data["metrics"])
+    return Cell(**{**data, "shot": Shot(**{**shot, **restored}), "solver": solver, "metrics": metrics})
 
 
 def estimator(same_as: str | Mapping[str, Mapping[Any, str]] | None, settings: Mapping[str, Any]) -> str | None:

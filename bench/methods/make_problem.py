@@ -3,34 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from bench.contracts import Cost, NoiseLevel
 from bench.imaging.blur import Blur, Boundary
+from bench.imaging.measure import Measurement
 from bench.methods.problem import Problem
 
 if TYPE_CHECKING:
     from bench.methods.diffusion.denoiser import Denoiser
 
 
-class Sensed(Protocol):
-    """What a solver gets of a measurement; see ``bench.imaging.measure.Measurement``."""
+@dataclass(frozen=True)
+class Sensed:
+    """One measurement without the truth, as ``bench.imaging.measure.Measurement`` has it.
 
-    @property
-    def y(self) -> np.ndarray: ...
-    @property
-    def psf(self) -> np.ndarray: ...
-    @property
-    def level(self) -> NoiseLevel: ...
-    @property
-    def burst(self) -> np.ndarray | None: ...
+    Attributes:
+        y: float64 (C, H, W).
+        psf: float64 (h, w), the one that the solver assumes.
+        level: the true noise level.
+        burst: float64 (N, C, H, W) or None.
+    """
+
+    y: np.ndarray
+    psf: np.ndarray
+    level: NoiseLevel
+    burst: np.ndarray | None = None
+
+    def mirrored(self) -> Sensed:
+        """The same exposure turned by 180 degrees: as much work, and other numbers."""
+        burst = None if self.burst is None else self.burst[..., ::-1, ::-1]
+        return Sensed(self.y[:, ::-1, ::-1], self.psf[::-1, ::-1], self.level, burst)
 
 
 def assemble(
-    measurements: Sequence[Sensed],
+    measurements: Sequence[Sensed | Measurement],
     rngs: Sequence[np.random.Generator],
     *,
     boundary: Boundary = "valid",

@@ -17,7 +17,7 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from bench.errors import PluginError, did_you_mean
+from bench.errors import PluginError, did_you_mean, line_of, message_of
 from bench.files import built_in_folder
 from bench.plugins.describe import KINDS, Kind, Plugin, describe
 from bench.plugins.import_path import sees
@@ -108,8 +108,11 @@ def load_plugin(plugin: Plugin) -> type:
     """Import the plug-in and return its class. Raises PluginError when the import fails."""
     try:
         module = importlib.import_module(plugin.module) if plugin.module else _import_path(plugin.path)
-    except Exception as error:
-        raise PluginError(f"{plugin.kind} {plugin.name!r} cannot be imported: {error!r}") from error
+    except (Exception, SystemExit) as error:
+        where, why = line_of(error, plugin.path), message_of(error)
+        raise PluginError(
+            f"{plugin.kind} {plugin.name!r} cannot be imported: {where}: {type(error).__name__}: {why}"
+        ) from error
     return getattr(module, plugin.class_name)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
-from bench.errors import PluginError, SettingError, did_you_mean
+from bench.errors import BenchError, PluginError, SettingError, did_you_mean, line_of, message_of
 from bench.plugins.describe import Plugin
 
 #: sizes, limits and counts of a plug-in; more is a slip, or would not end
@@ -78,7 +78,10 @@ def build(plugin: Plugin, cls: type, settings: Mapping[str, Any]) -> Any:
     values = resolve(plugin, settings)
     try:
         return cls(**values)
-    except TypeError as error:
-        raise PluginError(
-            f"{plugin.path}: {plugin.class_name} is not a dataclass of its parameters: {error}"
-        ) from error
+    except BenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        where, why = line_of(error, plugin.path), message_of(error)
+        if isinstance(error, TypeError) and where == str(plugin.path):  # no line of the plug-in's was reached
+            raise PluginError(f"{where}: {plugin.class_name} is not a dataclass of its parameters: {why}") from error
+        raise PluginError(f"{where}: {plugin.class_name} cannot be built: {type(error).__name__}: {why}") from error

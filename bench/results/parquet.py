@@ -23,6 +23,7 @@ COLUMNS = {
     "status": "string",
     "error_type": "string",
     "error_message": "string",
+    "output": "string",
     "attempt": "int32",
     "solver": "string",
     "solver_name": "string",

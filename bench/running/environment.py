@@ -103,9 +103,11 @@ class Shared:
         threads: of torch within a worker.
         memory: limit on a worker's data in bytes, or None.
         pictures: folder for the estimates to store, or None.
+        loading: seconds of the processor that importing and building a plug-in may take; by the clock twice that.
     """
 
     device: str = "cpu"
     threads: int = 1
     memory: int | None = None
     pictures: str | None = None
+    loading: float = 60.0

@@ -22,10 +22,11 @@ import numpy as np
 from bench import errors
 from bench.errors import BenchError, PluginError
 from bench.grid.cells import Ref
+from bench.methods.make_problem import Sensed
 from bench.running.channel import Channel, Inbox, Message, MessageError, encode
 from bench.running.environment import Shared
-from bench.running.limits import LOADING, WALL, death
-from bench.running.solve import Attempt, Given, Sensed, counts
+from bench.running.limits import WALL, death
+from bench.running.solve import Attempt, Given, counts
 from bench.running.solving import solve_request
 from bench.seeds import canonical
 
@@ -189,7 +190,7 @@ class Solvers:
 
     Args:
         nursery: a process that runs no plug-in and holds no truth, to fork them from.
-        shared: what this worker is told.
+        shared: threads, device and limits.
     """
 
     def __init__(self, nursery: Channel, shared: Shared):
@@ -243,7 +244,8 @@ class Solvers:
         return _believed(answer, shape, given.dtype)
 
     def _failed(self, name: str, process: _Process, failure: dict[str, str]) -> Attempt:
-        outcome = _failure(*(str(failure[k]) for k in ("status", "error_type", "error_message")), process.printed)
+        status, kind, message = (str(failure[k]) for k in ("status", "error_type", "error_message"))
+        outcome = _failure(status, kind, message, process.printed)
         if outcome["status"] in ("error", "invalid"):
             self._keep(name, process)
         else:
@@ -322,11 +324,11 @@ class Solvers:
         what = f"{refs[0].kind} {refs[0].name!r} ({refs[0].plugin.path})"
         try:
             request = {"do": "load", "refs": [asdict(r) for r in refs], "build": build}
-            answer = process.ask(request, cpu=LOADING[0], wall=LOADING[1]).data
+            answer = process.ask(request, cpu=self._shared.loading, wall=2 * self._shared.loading).data
         except _TooLong as error:
             raise PluginError(f"{what} takes too long to be imported and built: not done after {error}") from error
         except _Ended as error:
-            raise PluginError(f"{what}: the process that imports and builds it died: {death(process.end())}") from error
+            raise PluginError(f"{what} cannot be imported and built: {death(process.end())}") from error
         if "error" in answer:
             kind = getattr(errors, str(answer["error"]), PluginError)
             raise kind(str(answer.get("message")))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 #: a solver may take so many times its seconds of the processor by the clock: a busy machine is not its fault
 WALL = 4.0
-#: seconds of the processor, and by the clock, that importing and building a plug-in may take
-LOADING = (60.0, 120.0)
 
 
 def death(exitcode: int | None) -> str:

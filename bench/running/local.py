@@ -6,6 +6,7 @@ The seam to other engines is ``Engine``: calls that return ``concurrent.futures`
 
 from __future__ import annotations
 
+import atexit
 import os
 import queue
 import socket
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
 
@@ -24,7 +26,7 @@ from bench.errors import BenchError, ResultError, message_of
 from bench.grid.cells import Cell, Ref
 from bench.running.channel import Channel, MessageError
 from bench.running.environment import Shared
-from bench.running.limits import LOADING, WALL, death
+from bench.running.limits import WALL, death
 
 #: seconds beyond the limits of what a worker was asked after which it is given up: measuring and scoring have none
 GRACE = 120.0
@@ -72,8 +74,8 @@ class LocalEngine:
 
     def __init__(self, workers: int, shared: Shared):
         self.workers = workers
-        self._shared, self._root, self._lock = shared, None, threading.Lock()
-        self._is_stopped = False
+        self._shared, self._is_stopped = shared, False
+        self._alive: set[_Worker] = set()
         self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
         self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
         for thread in self._threads:
@@ -81,12 +83,13 @@ class LocalEngine:
 
     def solve(self, cells: Sequence[Cell], timeout: float) -> Future[list[dict[str, Any]]]:
         """Solve a batch in a worker; the timeout counts from when its solver starts."""
-        most = 2 * WALL * timeout + (1 + len(cells)) * (2 * LOADING[1] + GRACE)  # once together, once one by one
+        # Once all together, and perhaps once more one by one.
+        most = 2 * WALL * timeout + (1 + len(cells)) * (4 * self._shared.loading + GRACE)
         return self._ask({"cells": [asdict(c) for c in cells], "timeout": timeout}, most)
 
     def check(self, solvers: Sequence[Ref]) -> Future[None]:
         """Build the solvers in processes that end then."""
-        return self._ask({"check": [asdict(r) for r in solvers]}, len(solvers) * 2 * LOADING[1] + GRACE)
+        return self._ask({"check": [asdict(r) for r in solvers]}, len(solvers) * 4 * self._shared.loading + GRACE)
 
     def _ask(self, request: dict[str, Any], most: float) -> Future[Any]:
         call = _Call(request, most)
@@ -102,34 +105,38 @@ class LocalEngine:
             try:
                 worker = worker or self._started()
                 call.future.set_result(worker.ask(call.request, call.most))
-            except BaseException as error:
-                if not isinstance(error, BenchError) and worker is not None:
-                    error, worker = worker.end(error), None
+            except BenchError as error:
                 call.future.set_exception(error)
-        if worker is not None and not self._is_stopped:
-            worker.end()
+            except BaseException as error:
+                call.future.set_exception(self._ended(worker, error))
+                worker = None
+        self._ended(worker)
 
     def _started(self) -> _Worker:
         for _ in range(STARTS):
-            if self._is_stopped:
-                break
             with suppress(OSError, EOFError, MessageError):
-                with self._lock:
-                    if self._is_stopped:
-                        break
-                    if self._root is None or not self._root.is_alive:
-                        self._root = _Root()
-                return _Worker(self._root, self._shared)
+                worker = _Worker(_root(), self._shared)
+                self._alive.add(worker)
+                if self._is_stopped:
+                    self._ended(worker)
+                return worker
         raise ResultError("the workers die again and again, and nothing gets done")
+
+    def _ended(self, worker: _Worker | None, error: BaseException | None = None) -> BaseException:
+        """End a worker with its solvers; what ``error``, of a call, comes to."""
+        code = None
+        if worker is not None:
+            self._alive.discard(worker)
+            code = worker.end()
+        return error if isinstance(error, TimeoutError) else WorkerDied(code)
 
     def stop(self) -> None:
         """End the workers, whatever they are doing."""
         self._is_stopped = True
         for _ in self._threads:
             self._calls.put(None)
-        with self._lock:
-            if self._root is not None:
-                self._root.close()
+        for worker in list(self._alive):
+            worker.end()  # the thread that waits for it hears of it
         for thread in self._threads:
             thread.join(10)
 
@@ -156,7 +163,7 @@ class _Call:
 
 
 class _Root:
-    """The process that all others are forked from (``bench.running.node``)."""
+    """The process that all others are forked from (``bench.running.node``); one thread at a time asks it."""
 
     def __init__(self) -> None:
         ours, theirs = socket.socketpair()
@@ -181,6 +188,9 @@ class _Root:
         ours, theirs = socket.socketpair()
         try:
             return self._ask({"do": "fork"}, [theirs.fileno()])["pid"], Channel(ours)
+        except BaseException:
+            ours.close()
+            raise
         finally:
             theirs.close()
 
@@ -200,11 +210,26 @@ class _Root:
         """Let it end everything, and wait for it."""
         with suppress(OSError):
             self._channel.socket.shutdown(socket.SHUT_RDWR)  # wakes a thread that waits for an answer
+        with suppress(OSError):
+            self._channel.close()
         try:
             self._process.wait(15)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
+
+
+_roots: list[_Root] = []
+_starting = threading.Lock()
+
+
+def _root() -> _Root:
+    """The root of this process's workers: one for all engines, since it takes seconds to import torch."""
+    with _starting:
+        if not _roots or not _roots[-1].is_alive:
+            _roots.append(_Root())
+            atexit.register(_roots[-1].close)
+        return _roots[-1]
 
 
 class _Worker:
@@ -214,9 +239,8 @@ class _Worker:
         self._root = root
         self._nursery, nursery = root.fork()
         self._pid, self._channel = root.fork()
-        self._timed_out = False
         try:
-            about = {"shared": asdict(shared)}
+            about = {"shared": asdict(shared), "folder": str(Path.cwd())}
             nursery.send({"do": "prepare", **about})
             nursery.receive()
             self._channel.send({"do": "work", **about}, files=[nursery.socket.fileno()])
@@ -236,12 +260,14 @@ class _Worker:
             raise getattr(errors, answer["error"])(answer["message"])
         return answer["result"]
 
-    def end(self, error: BaseException | None = None) -> BaseException:
-        """End it with its solvers; what ``error``, of a call, comes to."""
-        self._channel.close()
+    def end(self) -> int | None:
+        """End it with its solvers; its exit code, if it was still there."""
         code = self._root.end(self._pid)
         self._root.end(self._nursery)
-        return error if isinstance(error, TimeoutError) else WorkerDied(code)
+        with suppress(OSError):
+            self._channel.socket.shutdown(socket.SHUT_RDWR)  # wakes the thread that waits for it
+        self._channel.close()
+        return code
 
 
 def failure(error: BaseException, timeout: float) -> dict[str, Any]:

@@ -7,7 +7,7 @@
              └─ module        has imported one solver's file
                  └─ solver    one solver with one value for every parameter; solves
 
-Whoever is told to end another ends with it what it has started. When the run is gone, its socket closes, and the root
+Whoever ends another ends with it what that has started. When the run is gone, its socket closes, and the root
 ends everything.
 """
 
@@ -20,6 +20,7 @@ import socket
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -30,7 +31,7 @@ _SET_PDEATHSIG, _SET_CHILD_SUBREAPER = 1, 36  # of prctl(2)
 
 
 class Node:
-    """This process, as the others know it.
+    """What this process is to others.
 
     Args:
         channel: where it is asked from.
@@ -141,13 +142,15 @@ def _children() -> set[int]:
 
 def _pids() -> list[int]:
     with suppress(OSError):
-        return [int(name) for name in os.listdir("/proc") if name.isdigit()]
+        return [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
     return []
 
 
 def _parent(pid: int) -> int | None:
     with suppress(OSError, ValueError, IndexError):
-        return int(Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[1])
+        return int(
+            Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace").rsplit(")", 1)[1].split()[1]
+        )
     return None
 
 
@@ -170,13 +173,18 @@ def main(file: int) -> None:
         "solve": solving.answer,
         "work": worker.work,
     }
+    code = 1
     try:
         Node(Channel(socket.socket(fileno=file)), answers).serve()
-        atexit._run_exitfuncs()  # noqa: SLF001  # what a plug-in's libraries clear up; the process ends without it
+        atexit._run_exitfuncs()  # what a plug-in's libraries clear up; the process ends without it
+        code = 0
+    except BaseException:
+        traceback.print_exc()
     finally:
-        sys.stdout.flush()
-        sys.stderr.flush()
-        os._exit(0)
+        with suppress(Exception):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
 
 
 def _lock_within_processes() -> None:

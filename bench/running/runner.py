@@ -6,11 +6,10 @@ import queue
 import signal
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import BrokenExecutor, Future
+from concurrent.futures import Future
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -30,7 +29,6 @@ from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
 from bench.running.tune import Choice, Search, searches_of
-from bench.running.watch import Stuck, Watch
 from bench.seeds import digest
 
 #: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
@@ -172,15 +170,8 @@ class Runner:
 
     def _execute(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
         """Solve what is wanted until nothing is."""
-        stuck = 0
-        while wanted():
-            known = self.computed
-            try:
-                self._solve(wanted, log)
-            except Stuck:  # with new workers, what these had not handed in
-                stuck = 1 if self.computed > known else stuck + 1
-                if stuck > 3:
-                    raise ResultError("the workers die again and again, and nothing gets done") from None
+        if wanted():
+            self._solve(wanted, log)
 
     def _solve(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
         with _cleared(self._engine(self._shared())) as engine:
@@ -191,8 +182,6 @@ class Runner:
 
     def _drain(self, engine: Engine, missing: Sequence[Cell], log: journal.Journal) -> None:
         for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
-            if outcome.get("error_type") == ResultError.__name__:  # the folder's fault, not the solver's
-                raise ResultError(str(outcome["error_message"]))
             row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
             log.append(row)
             self.outcomes.refresh()
@@ -338,35 +327,33 @@ def _cleared(made: AbstractContextManager[Engine]) -> Iterator[Engine]:
 
 def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
     """Submit batches, a few ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
-    waiting = deque((batch, 1) for batch in batches(cells, size))
+    waiting = deque((batch, 1) for batch in batches(_by_solver(cells), size))
     done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     running: dict[Future[Any], tuple[list[Cell], int]] = {}
-    # Of engines elsewhere nobody knows how long a call may wait.
-    watch = Watch(engine.workers, partial(engine.check, [])) if isinstance(engine, LocalEngine) else None
     while waiting or running:
         while waiting and len(running) < 2 * engine.workers + 2:
             batch, attempt = waiting.popleft()
-            try:
-                future = engine.solve(batch, run.timeout * len(batch))
-            except RuntimeError as error:  # the process that workers are forked from is gone
-                raise Stuck from error
+            future = engine.solve(batch, run.timeout * len(batch))
             running[future] = (batch, attempt)
             future.add_done_callback(done.put)
-        future = watch.next(done, running) if watch else done.get()
+        future = done.get()
         batch, attempt = running.pop(future)
         error = future.exception()
-        if isinstance(error, BrokenExecutor):
-            raise Stuck from error
         if isinstance(error, ResultError):  # of the place where cells are solved, not of a cell
             raise error
-        if error is None:
-            outcomes = future.result()
-        else:
-            lost = failure(error, run.timeout)
-            if len(batch) > 1 or (lost["status"] == "crashed" and attempt <= run.retries):
-                nth = attempt if len(batch) > 1 else attempt + 1
-                waiting.extendleft(([cell], nth) for cell in reversed(batch))
-                continue
-            outcomes = [lost] * len(batch)
+        if error is not None and len(batch) > 1:
+            waiting.extendleft(([cell], attempt) for cell in reversed(batch))
+            continue
+        outcomes = [failure(error, run.timeout)] if error else future.result()
         for cell, outcome in zip(batch, outcomes, strict=True):
-            yield cell, {**outcome, "attempt": attempt}
+            if outcome["status"] == "crashed" and attempt <= run.retries:
+                waiting.appendleft(([cell], attempt + 1))
+            else:
+                yield cell, {**outcome, "attempt": attempt}
+
+
+def _by_solver(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells, those of one solver with one value for every parameter together: they share a process."""
+    places: dict[str, int] = {}
+    names = {c.key: digest([c.solver.name, c.solver.path, c.solver.settings]) for c in cells}
+    return sorted(cells, key=lambda c: places.setdefault(names[c.key], len(places)))

@@ -11,9 +11,10 @@ import numpy as np
 
 from bench.grid.cells import Cell, Shot
 from bench.imaging.measure import Measurement, array_sha
+from bench.methods.make_problem import Sensed
 from bench.metrics.evaluate import Context, evaluate
 from bench.running import exposure
-from bench.running.solve import Given, Sensed
+from bench.running.solve import Given
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from bench.contracts import Cost, NoiseLevel
+from bench.contracts import Cost
 from bench.errors import SolverError
 from bench.grid.cells import Ref, instance
 from bench.imaging.blur import Boundary
-from bench.methods.make_problem import assemble
+from bench.methods.make_problem import Sensed, assemble
 from bench.methods.problem import Problem, Solver
 from bench.running.environment import peak_mb, reset_peak
 from bench.seeds import keyed
@@ -32,28 +32,6 @@ if TYPE_CHECKING:
 WARM_BELOW = 1.0
 #: what a column of counts holds
 MOST = 2**31
-
-
-@dataclass(frozen=True)
-class Sensed:
-    """One measurement, without the truth.
-
-    Attributes:
-        y: float64 (C, H, W).
-        psf: float64 (h, w), the one that the solver assumes.
-        level: the true noise level.
-        burst: float64 (N, C, H, W) or None.
-    """
-
-    y: np.ndarray
-    psf: np.ndarray
-    level: NoiseLevel
-    burst: np.ndarray | None = None
-
-    def mirrored(self) -> Sensed:
-        """The same exposure turned by 180 degrees: as much work, and other numbers."""
-        burst = None if self.burst is None else self.burst[..., ::-1, ::-1]
-        return replace(self, y=self.y[:, ::-1, ::-1], psf=self.psf[::-1, ::-1], burst=burst)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import sys
 import threading
@@ -18,10 +19,11 @@ from threadpoolctl import threadpool_limits
 from bench.contracts import NoiseLevel
 from bench.errors import BenchError, PluginError, SolverError, message_of
 from bench.grid.cells import Ref, instance
+from bench.methods.make_problem import Sensed
 from bench.plugins.lookup import load_plugin
 from bench.running.channel import Channel, Message
 from bench.running.environment import Shared, environment
-from bench.running.solve import Given, Sensed, attempt
+from bench.running.solve import Given, attempt
 
 # --- the requests, as the worker sends them -------------------------------------------------------------------
 
@@ -47,6 +49,7 @@ def _given(message: Message) -> tuple[Given, list[Sensed]]:
 
 def prepare(channel: Channel, message: Message, _: list[int]) -> None:
     """Threads and a memory limit, for this process and all that are forked from it."""
+    os.chdir(message.data["folder"])
     configure(Shared(**message.data["shared"]))
     channel.send({"ready": True})
 

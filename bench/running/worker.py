@@ -1,4 +1,4 @@
-"""What happens in a worker: a batch of cells in, one outcome for each out. It measures and scores; it runs no solver."""
+"""What happens in a worker: cells in, an outcome for each out. It measures and scores, and runs no solver."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ def work(channel: Channel, message: Message, files: list[int]) -> None:
     import socket
 
     shared = Shared(**message.data["shared"])
+    os.chdir(message.data["folder"])
     configure(shared)
     os.dup2(2, 1)  # what the plug-ins of data print is no result of the command
     worker = Worker(shared, Solvers(Channel(socket.socket(fileno=files[0])), shared))
@@ -37,7 +38,7 @@ class Worker:
     """Solves cells.
 
     Args:
-        shared: what it is told once.
+        shared: threads, device and limits.
         solvers: where solvers run.
     """
 

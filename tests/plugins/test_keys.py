@@ -14,8 +14,8 @@ from bench.grid.planner import Planner
 from bench.grid.read import read_grid
 from bench.plugins.code_digest import closure, code_digest
 from bench.plugins.lookup import find_plugin
-from bench.running.exposure import solver_generator
-from bench.seeds import canonical, digest, generator
+from bench.running.exposure import solver_key
+from bench.seeds import canonical, digest, generator, keyed
 
 SOLVER = '''"""A solver."""
 
@@ -119,6 +119,6 @@ def test_what_a_solver_draws_does_not_change_with_the_code_of_blur_and_noise(wri
     grid = read_grid(write_grid("@dice.py"))
     planner = Planner(grid, ImageIndex(tmp_path / "index"))
     shot = next(planner.cells("test", grid.solvers[0], planner.settings)).shot
-    draws = [solver_generator(s, "dice").random() for s in (shot, replace(shot, key="of other code"))]
+    draws = [keyed(solver_key(s, "dice")).random() for s in (shot, replace(shot, key="of other code"))]
     assert draws[0] == draws[1]
-    assert solver_generator(replace(shot, rep=1), "dice").random() != draws[0]
+    assert keyed(solver_key(replace(shot, rep=1), "dice")).random() != draws[0]

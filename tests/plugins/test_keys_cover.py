@@ -79,7 +79,7 @@ MEASURING = [
     "contracts.py",
 ]
 SOLVING = ["running/solve.py", "methods/make_problem.py", "methods/problem.py", "imaging/blur.py"]
-SCORING = ["metrics/evaluate.py", "metrics/posterior.py", "metrics/lpips.py"]
+SCORING = ["metrics/evaluate.py", "metrics/posterior.py", "metrics/lpips.py", "running/score.py"]
 
 
 @pytest.mark.parametrize("file", [*MEASURING, *SOLVING, *SCORING])

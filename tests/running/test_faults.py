@@ -20,7 +20,6 @@ from bench.report.page import build
 from bench.results import journal
 from bench.results import parquet as results
 from bench.results.journal import Journal
-from bench.running import watch
 from bench.running.runner import Finished
 from tests import fake_run
 
@@ -173,52 +172,32 @@ def test_a_report_writes_nothing_into_the_results(tmp_path: Path) -> None:
     assert {p: (p.stat().st_mtime_ns, p.stat().st_size) for p in [run, *run.rglob("*")]} == before
 
 
-# --- workers that die at the wrong instant --------------------------------------------------------------------
-
-DIES = '''
-import gc, os, signal
-from dataclasses import dataclass
-from pathlib import Path
-from bench import Problem, Solver
-from pebble.pool.channel import ChannelMutex
-
-@dataclass(frozen=True)
-class Dies(Solver):
-    """Is killed once while it holds the lock that all workers share."""
-    marker: str = ""
-    def solve(self, problem: Problem):
-        if not Path(self.marker + ".once").exists():
-            Path(self.marker + ".once").write_text("")
-            for mutex in [o for o in gc.get_objects() if type(o) is ChannelMutex]:
-                mutex.acquire()
-            os.kill(os.getpid(), signal.SIGKILL)
-        return problem.y
-'''
+# --- processes that are killed from outside --------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("workers", [1, 2])
-def test_a_worker_killed_while_it_holds_the_lock_of_all_does_not_hang_the_run(
-    workers: int, write_grid: Write, run_grid: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(watch, "PATIENCE", 3.0)
-    monkeypatch.setattr(watch, "QUIET", 1.0)
-    (tmp_path / "dies.py").write_text(DIES)
-    finished = run_grid(write_grid(f"./dies.py: {{marker: {tmp_path}/was-here}}"), workers=workers)
-    assert (len(finished.test), {r["status"] for r in finished.test}) == (8, {"ok"})
+def descendants(pid: int) -> list[int]:
+    """The processes below one, parents before their children."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [d for c in children for d in (int(c), *descendants(int(c)))]
 
 
 @pytest.mark.slow
-def test_a_run_ends_when_the_process_that_workers_are_forked_from_is_killed_and_completes_when_asked(
-    write_grid: Write, run_grid: Run, tmp_path: Path
+@pytest.mark.parametrize("which", ["root", "worker", "nursery"])
+def test_a_run_completes_whichever_of_its_processes_is_killed(
+    which: str, write_grid: Write, run_grid: Run, tmp_path: Path
 ) -> None:
-    marker = tmp_path / "was-here"
-    dies = DIES.replace("        return problem.y", "        time.sleep(0.3)\n        return problem.y")
-    dies = dies.replace("import gc,", "import gc, time,").replace("os.getpid()", "os.getppid()")
-    (tmp_path / "dies.py").write_text(dies.replace("mutex.acquire()", "pass"))
-    path = write_grid(f"./dies.py: {{marker: {marker}}}")
-    finished = run_grid(path, workers=2)
-    assert {r["status"] for r in finished.test} <= {"ok", "crashed", "timeout"}
-    assert {r["status"] for r in run_grid(path, retry_failed=True).test} == {"ok"}
+    path, log = write_grid("@slow_copy.py: {seconds: 0.2}", run="retries: 2"), tmp_path / "out" / "journal.jsonl"
+    command = [sys.executable, "-m", "bench", "run", str(path), "--out", str(tmp_path / "out")]
+    run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    while not log.is_file() or not log.read_bytes().count(b"\n"):
+        time.sleep(0.02)
+    root, *others = descendants(run.pid)
+    nursery = next(p for p in others if descendants(p))
+    worker = next(p for p in others if p != nursery and p in descendants(root) and not descendants(p))
+    os.kill({"root": root, "worker": worker, "nursery": nursery}[which], signal.SIGKILL)
+    _, messages = run.communicate(timeout=120)
+    assert (run.returncode, "Traceback" in messages) == (0, False)
+    assert {r["status"] for r in run_grid(path).test} == {"ok"}
 
 
 # --- interrupts -----------------------------------------------------------------------------------------------

@@ -154,10 +154,10 @@ def test_tuning_chooses_the_best_candidate_and_reads_no_test_image(
     loads = tmp_path / "loads.txt"
     monkeypatch.setenv("BENCH_TEST_LOADS", str(loads))
     assert {c.shot.split for c in searches} == {"val"}
-    from bench.running import worker
+    from bench.running.score import taken
 
     for cell in searches:
-        worker.run([cell])
+        taken(cell)
     assert set(loads.read_text().split()) == {"val0", "val1"}
     monkeypatch.delenv("BENCH_TEST_LOADS")
     finished = run_grid(path)

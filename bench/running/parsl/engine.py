@@ -10,13 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from parsl.executors.high_throughput.errors import ManagerLost, WorkerLost
-from pebble import ProcessExpired
 
 from bench import errors
 from bench.errors import ResultError
 from bench.grid.cells import Cell, Ref
 from bench.running.environment import Shared
-from bench.running.local import Lost
+from bench.running.local import Lost, WorkerDied
 from bench.running.parsl.order import Order, code_behind
 from bench.running.parsl.remote import carry_out
 from bench.running.parsl.site import Site
@@ -85,8 +84,8 @@ def _settle(outer: Future[Any], answer: dict[str, Any]) -> None:
             outer.set_result(answer["result"])
         case "TimeoutError":
             outer.set_exception(TimeoutError())
-        case "ProcessExpired":
-            outer.set_exception(ProcessExpired("", code=answer["exitcode"]))
+        case "WorkerDied":
+            outer.set_exception(WorkerDied(answer["exitcode"]))
         case name:
             outer.set_exception(getattr(errors, name)(answer["message"]))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
-from typing import Any
 
 from bench.grid.cells import Cell, Ref, cell_of
 from bench.plugins.code_digest import code_of, harness_digest

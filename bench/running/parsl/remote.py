@@ -9,19 +9,13 @@ from __future__ import annotations
 
 import json
 import os
-from concurrent.futures import BrokenExecutor, Future
 from pathlib import Path
 from typing import Any
 
-from pebble import ProcessExpired
-
 from bench.errors import BenchError, ResultError
 from bench.running.environment import Shared
-from bench.running.local import LocalEngine
+from bench.running.local import LocalEngine, WorkerDied
 from bench.running.parsl.order import Order, code_behind
-
-#: seconds beyond its own timeout after which a process that does not even report is given up
-GRACE = 60.0
 
 _engines: dict[Shared, LocalEngine] = {}
 
@@ -36,8 +30,8 @@ def carry_out(text: str) -> str:
         os.chdir(order.folder)
         _require_same_code(order)
         return json.dumps({"result": _done(order)})
-    except ProcessExpired as error:
-        return json.dumps({"error": "ProcessExpired", "exitcode": error.exitcode})
+    except WorkerDied as error:
+        return json.dumps({"error": "WorkerDied", "exitcode": error.exitcode})
     except TimeoutError:
         return json.dumps({"error": "TimeoutError"})
     except BenchError as error:
@@ -58,32 +52,11 @@ def _require_same_code(order: Order) -> None:
 
 
 def _done(order: Order) -> Any:
-    for _ in range(2):
-        try:
-            future = _call(_engine(order.shared), order)
-        except (BrokenExecutor, RuntimeError):  # the server that processes are forked from is gone
-            _drop(order.shared)
-            continue
-        try:
-            return future.result(order.timeout + GRACE)
-        except BrokenExecutor:
-            _drop(order.shared)
-        except TimeoutError:
-            if not future.done():  # killed at a moment that leaves its pool without news for ever
-                _drop(order.shared)
-            raise
-    raise ProcessExpired("no process could be started", code=1)
-
-
-def _call(engine: LocalEngine, order: Order) -> Future[Any]:
-    return engine.solve(order.cells, order.timeout) if order.cells else engine.check(order.solvers)
+    engine = _engine(order.shared)
+    return (engine.solve(order.cells, order.timeout) if order.cells else engine.check(order.solvers)).result()
 
 
 def _engine(shared: Shared) -> LocalEngine:
     if shared not in _engines:
         _engines[shared] = LocalEngine(1, shared)
     return _engines[shared]
-
-
-def _drop(shared: Shared) -> None:
-    _engines.pop(shared).stop()
