@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -93,20 +94,22 @@ class Watch:
 
     def _look(self) -> None:
         while not self._over.wait(0.2):
-            self._peak = max(self._peak, sum(map(_proportional, _session(self._pid))))
+            self._peak = max(self._peak, sum(map(_proportional, _family(self._pid))))
 
 
-def _session(leader: int) -> list[int]:
-    """The processes of a session."""
-    found = []
+def _family(first: int) -> list[int]:
+    """A process and all below it, whatever sessions they are in."""
+    parents = {}
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
-            try:
-                if os.getsid(int(entry.name)) == leader:
-                    found.append(int(entry.name))
-            except OSError:
-                pass  # it has ended
-    return found
+            with suppress(OSError):
+                parents[int(entry.name)] = int(
+                    (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()[1]
+                )
+    family = [first]
+    for pid in family:  # grows
+        family += [child for child, parent in parents.items() if parent == pid]
+    return family
 
 
 def _proportional(pid: int) -> float:
@@ -124,7 +127,7 @@ def _adopt_orphans() -> None:
 
 
 def _reap(patience: float = 20) -> None:
-    """Wait for adopted processes: a fork server outlives its parent for a moment."""
+    """Wait for adopted processes: what a run started may outlive it for a moment."""
     end = time.monotonic() + patience
     while time.monotonic() < end:
         try:

@@ -66,7 +66,7 @@ class Execution(Section):
     device: str = "auto"
     workers: int | Literal["auto"] = "auto"
     batch: int | Literal["auto"] = "auto"
-    timeout: float = Field(default=600, gt=0)  #: seconds per cell
+    timeout: float = Field(default=600, gt=0)  #: seconds of the processor per cell and thread
     retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
     memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
     images: int = Field(default=4, ge=0)  #: images per setting whose estimates are stored for the report

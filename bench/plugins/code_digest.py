@@ -21,7 +21,13 @@ from bench.plugins.describe import Plugin
 from bench.plugins.outside import follow, running, stamp
 
 #: What measures, solves and scores, as rooms and modules: every cell's numbers pass through it.
-HARNESS = ("bench.imaging", "bench.metrics", "bench.methods.make_problem", "bench.running.solve", "bench.running.score")
+HARNESS = (
+    "bench.imaging",
+    "bench.metrics",
+    "bench.methods.make_problem",
+    "bench.running.solve",
+    "bench.running.score",
+)
 
 #: What the harness imports and yet is no part of it: what runs trained weights belongs to the solvers that use it,
 #: and what reads picture files to the datasets that do; of these the key holds the pixels.

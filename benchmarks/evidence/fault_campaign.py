@@ -154,7 +154,7 @@ def kill_server(c: Campaign) -> None:
     run = c.start()
     if c.progress(run, c.rng.randint(1, 20)):
         for pid in _children(run.pid):
-            if "forkserver" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
+            if "bench.running.node" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
                 _kill(pid)
     if c.progress(run, c.rng.randint(5, 60)):
         _kill(run.pid)
