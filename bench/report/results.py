@@ -69,6 +69,11 @@ class Results:
         """The row that differences are taken to where none is named: Wiener, else the blurred input."""
         return pick_baseline(self.board)
 
+    @property
+    def called(self) -> str:
+        """What the intervals of the whole grid may be called: "95 %", or over few photographs "nominal 95 %"."""
+        return self.board.called
+
     def conclusion(self, baseline: str | None = None) -> list[str]:
         """What the tests of the table carry, in sentences: those at the head of the report."""
         return conclusion(self.board, self._baseline(baseline))
@@ -76,10 +81,11 @@ class Results:
     def leaderboard(self, baseline: str | None = None) -> pd.DataFrame:
         """The table, best first by the first metric, indexed by solver.
 
-        For each metric NAME its mean ``NAME`` with 95 % interval ``NAME_low``, ``NAME_high``; for the first one the
-        paired difference to the baseline ``delta``, ``delta_low``, ``delta_high`` with the p-value ``p`` after Holm,
-        and the ranks ``rank_best``, ``rank_worst`` that the data allow. ``seconds`` and network ``evaluations`` are
-        medians. Samplers stand by the PSNR of the exact mean (docs/metrics.md). NaN where there are too few images.
+        For each metric NAME its mean ``NAME`` with interval ``NAME_low``, ``NAME_high`` (see ``called``); for the
+        first one the paired difference to the baseline ``delta``, ``delta_low``, ``delta_high``, the p-value ``p``
+        after Holm, and the ranks ``rank_best``, ``rank_worst`` that the data allow. ``seconds`` and network
+        ``evaluations`` are medians. Samplers stand by the PSNR of the exact mean (docs/metrics.md). NaN where images
+        are too few.
 
         Raises:
             SettingError: no solver is called ``baseline``.
@@ -98,7 +104,7 @@ class Results:
         solvers: Sequence[str] | None = None,
         ax: Axes | None = None,
     ) -> Axes:
-        """Means with 95 % intervals, clustered by photograph, solver by solver; returns the axes.
+        """Means with their intervals (see ``called``), solver by solver; returns the axes.
 
         Args:
             metric: such as "ssim"; by default the first that ranks.
@@ -212,7 +218,8 @@ class Results:
             if i == 0 and self.baseline:
                 d = score.delta
                 ends = "" if d is None else interval(d.low, d.high, metric.digits, " ")
-                line[f"Δ to {self.baseline} (95 %)"] = "" if d is None else signed(d.mean, metric.digits) + ends
+                text = "" if d is None else signed(d.mean, metric.digits) + ends
+                line[f"Δ to {self.baseline} ({self.called})"] = text
         return line | {"time": seconds(entry["seconds"]), "failed": str(entry["failed"] or "")}
 
     def _pictures(self, image: str | None, setting: str | None) -> list[Pictures]:
