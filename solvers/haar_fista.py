@@ -21,7 +21,7 @@ class HaarFista(Solver):
         "Beck & Teboulle, SIAM J. Imaging Sci. 2(1), 2009, sec. 4-5; cycle spinning: Coifman & Donoho 1995"
     )
 
-    lam: float = tunable(1.1, low=0.1, high=10.0)  #: weight of |W x|_1 over sigma^(3/2)
+    lam: float = tunable(2.2, low=0.1, high=10.0)  #: weight of |W x|_1 over sigma^(3/2)
     levels: int = 3  #: of the transform, at most; fewer on small images
     steps: int = 100
     cycle_spinning: bool = True  #: average the prox over all shifts of W: no blocks

@@ -20,7 +20,7 @@ class PylopsFistaHaar(Solver):
     family: ClassVar[str] = "library"
     reference: ClassVar[str] = "Ravasi & Vasconcelos, PyLops, SoftwareX 11, 2020; its tutorial on image deblurring"
 
-    eps: float = tunable(2.2, low=0.2, high=20.0)  #: eps_eff over sigma^(3/2); twice the lam of haar_fista
+    eps: float = tunable(4.4, low=0.2, high=20.0)  #: eps_eff over sigma^(3/2); twice the lam of haar_fista
     level: int = 3  #: of the transform, at most; fewer on small images
     niter: int = 100
 

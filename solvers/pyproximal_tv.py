@@ -21,7 +21,7 @@ class PyproximalTv(Solver):
     same_as: ClassVar = "tv"
     reference: ClassVar[str] = "Chambolle & Pock, J. Math. Imaging Vis. 40, 2011, algorithm 1; PyProximal"
 
-    lam: float = tunable(0.65, low=0.08, high=5.0)  #: weight of TV over sigma^(3/2), as in tv
+    lam: float = tunable(1.2, low=0.08, high=5.0)  #: weight of TV over sigma^(3/2), as in tv
     tau: float = 20.0  #: primal step; the dual one is 1 / (8 tau)
     niter: int = 100
     niter_lsqr: int = 5

@@ -19,7 +19,7 @@ class SkimageWiener(Solver):
     family: ClassVar[str] = "library"
     reference: ClassVar[str] = "Orieux, Giovannelli & Rodet, J. Opt. Soc. Am. A 27, 2010; scikit-image"
 
-    balance: float = tunable(30.0, low=1.0, high=1000.0)  #: balance_eff / noise variance
+    balance: float = tunable(200.0, low=1.0, high=1000.0)  #: balance_eff / noise variance
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"  #: of data that are not circular
 
     def __post_init__(self) -> None:

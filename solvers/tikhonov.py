@@ -18,7 +18,7 @@ class Tikhonov(Solver):
     """Least squares with a squared-gradient penalty: by FFT on padded data, or with unknown boundary."""
 
     #: mu in |A x - y|^2 / (2 sigma^2) + mu |grad x|^2 / 2: one over the variance expected of a pixel difference
-    mu: float = tunable(100.0, low=3.0, high=3000.0)
+    mu: float = tunable(210.0, low=3.0, high=3000.0)
     #: how a ``valid`` measurement is extended to a periodic one
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"
     #: of a ``valid`` measurement: padded and taken for periodic, or left unknown and solved by conjugate gradients

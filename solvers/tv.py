@@ -23,7 +23,7 @@ class TV(Solver):
     """Total variation by ADMM; unknown boundary (masked) on valid data, FFT splitting on circular data."""
 
     #: weight of TV over sigma^(3/2); TV is isotropic, each channel has its own gradient
-    lam: float = tunable(0.65, low=0.08, high=5.0)
+    lam: float = tunable(1.2, low=0.08, high=5.0)
     #: iterations; by default 100 (800 on noise below 0.001), or 10 on circular data, where they suffice
     steps: int | None = None
 

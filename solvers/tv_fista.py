@@ -16,7 +16,7 @@ class TVFista(Solver):
     """Total variation by FISTA with FGP inner steps: exact operator, no padding, optional bounds on pixels."""
 
     #: weight of TV over sigma^(3/2); TV is isotropic, each channel has its own gradient
-    lam: float = tunable(0.65, low=0.08, high=5.0)
+    lam: float = tunable(1.2, low=0.08, high=5.0)
     #: outer iterations; noise below a grey level wants more
     steps: int = 200
     #: inner iterations of FGP; its dual field carries over from one outer iteration to the next

@@ -25,7 +25,7 @@ class TVHaar(Solver):
         "Afonso, Bioucas-Dias & Figueiredo, IEEE TIP 20(3), 2011, algorithm 2; boundary: Almeida & Figueiredo 2013"
     )
 
-    lam: float = tunable(0.55, low=0.08, high=5.0)  #: weight of TV + haar |W x|_1 over sigma^(3/2)
+    lam: float = tunable(1.0, low=0.08, high=5.0)  #: weight of TV + haar |W x|_1 over sigma^(3/2)
     haar: float = 0.2  #: weight of the wavelet term relative to TV; 0.1 to 0.5 are alike
     levels: int = 3  #: of the transform, at most; fewer on small images
     steps: int = 100

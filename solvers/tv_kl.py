@@ -20,7 +20,7 @@ class TVKL(Solver):
     """Total variation with the Poisson (shifted by the read noise) likelihood, by ADMM; unknown boundary on valid."""
 
     #: weight of TV over sigma^(3/2), sigma^2 the mean noise variance: the scale of ``tv``
-    lam: float = tunable(0.65, low=0.08, high=5.0)
+    lam: float = tunable(1.2, low=0.08, high=5.0)
     #: iterations
     steps: int = 100
 

@@ -24,7 +24,7 @@ class WienerAdmmTV(Solver):
         "Wetzstein, Stanford EE 367 / CS 448I, lecture 6 notes: Image Deconvolution (with ADMM)"
     )
 
-    lam: float = tunable(0.5, low=0.08, high=5.0)  #: weight of |D x|_1 over sigma^(3/2)
+    lam: float = tunable(1.0, low=0.08, high=5.0)  #: weight of |D x|_1 over sigma^(3/2)
     steps: int = 75
     padding: Literal["none", "zero", "mean", "edge", "reflect", "blend"] = "blend"  #: of data that are not circular
 

@@ -81,10 +81,10 @@ def fista_haar(lam: float, start: Tensor, options: Options) -> Reconstructor:
 
 
 PRESETS = {
-    "wiener": Preset(wiener, lambda p: 30 * float(noise_variance(p)), circular=True),
-    "pdcp_tv": Preset(pdcp_tv, lambda p: float(tv_weight(p, 0.65))),
-    "admm_tv": Preset(admm_tv, lambda p: float(tv_weight(p, 0.65))),
-    "fista_haar": Preset(fista_haar, lambda p: float(tv_weight(p, 1.1))),
+    "wiener": Preset(wiener, lambda p: 200 * float(noise_variance(p)), circular=True),
+    "pdcp_tv": Preset(pdcp_tv, lambda p: float(tv_weight(p, 1.2))),
+    "admm_tv": Preset(admm_tv, lambda p: float(tv_weight(p, 1.2))),
+    "fista_haar": Preset(fista_haar, lambda p: float(tv_weight(p, 2.2))),
 }
 
 
