@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from bench.errors import BenchError, ResultError, did_you_mean
@@ -42,6 +44,21 @@ def write_text(path: Path, text: str) -> None:
     """Write text atomically. Raises ResultError."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
+
+
+def cell_text(value: Any) -> Any:
+    """A value as a CSV file may hold it: a text that a spreadsheet would take for a formula gets an apostrophe."""
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    with suppress(ValueError):
+        float(value)
+        return value
+    return f"'{value}"
+
+
+def markdown_text(text: str) -> str:
+    """A text that Markdown shows as it is: no link, picture, tag, table or line of its own."""
+    return re.sub(r"([\\`*\[\]<>|#~!])", r"\\\1", " ".join(text.split()))
 
 
 def roots() -> list[Path]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError
-from bench.files import replacing, write_text
+from bench.files import markdown_text, replacing, write_text
 from bench.metrics.evaluate import METRICS
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder
@@ -188,9 +188,13 @@ def markdown(record: Record) -> str:
     lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for (solver, setting), rows in sorted(groups(record.rows).items()):
         means = [_mean([r.get(f"m_{m}") for r in rows], METRICS[m].digits + 1) for m in record.metrics]
-        lines.append("| " + " | ".join([solver, setting, str(len(rows)), *means]) + " |")
+        lines.append(
+            "| " + " | ".join([markdown_text(solver), markdown_text(setting), str(len(rows)), *means]) + " |"
+        )
     lines += ["", "## Accepted", ""]
-    lines += [f"- {', '.join(e['solvers'])}: {e['reason']} (commit {e['commit'] or '?'})" for e in record.history]
+    for e in record.history:
+        accepted = f"{', '.join(e['solvers'])}: {e['reason']} (commit {e['commit'] or '?'})"
+        lines.append(f"- {markdown_text(accepted)}")
     return "\n".join(lines) + "\n"
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 #: what ``read`` can open, in lower case
 EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".npy")
+#: what Pillow may take a file for, whatever it is called: its other formats start programs or have no tests here
+FORMATS = ("PNG", "JPEG", "WEBP", "TIFF")
 #: a larger picture is refused before it is decoded; as float64 RGB this one takes 1.5 GB
 MAX_PIXELS = 64_000_000
 #: ITU-R BT.601, as in Pillow's and MATLAB's conversion to gray
@@ -75,7 +77,7 @@ def shape_of(path: Path) -> tuple[int, int]:
 
 
 def _reason(e: BaseException) -> str:
-    return "unknown format" if isinstance(e, PIL.UnidentifiedImageError) else str(e) or type(e).__name__
+    return "no PNG, JPEG, WebP or TIFF" if isinstance(e, PIL.UnidentifiedImageError) else str(e) or type(e).__name__
 
 
 @contextmanager
@@ -84,7 +86,7 @@ def _opened(path: Path) -> Iterator[ImageFile.ImageFile]:
     with path.open("rb") as f:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Pil.DecompressionBombWarning)  # our own limit is the one below
-            im = Pil.open(f)
+            im = Pil.open(f, formats=FORMATS)
         _check_pixels(path, im.width * im.height)
         yield im
 
@@ -109,8 +111,8 @@ def _read_coded(path: Path) -> np.ndarray:
             if deep:
                 return _composite(_decode_deep(path, deep), path)
             return _composite(_decode(im, path), path)
-    except DataError:
-        raise
+    except DataError as e:
+        raise e if str(path) in str(e) else DataError(f"{path}: {e}") from e
     except Exception as e:
         raise DataError(f"{path}: not a readable picture ({_reason(e)})") from e
 
@@ -123,7 +125,7 @@ def _verify(path: Path) -> None:
 
 
 def _decode(im: Pil.Image, path: Path) -> np.ndarray:
-    """(H, W, C) in [0, 1], alpha still there."""
+    """(C, H, W) in [0, 1], alpha still there."""
     im = ImageOps.exif_transpose(im)
     if im.mode == "1":
         im = im.convert("L")
@@ -132,7 +134,7 @@ def _decode(im: Pil.Image, path: Path) -> np.ndarray:
     a = np.asarray(im)
     if im.mode == "I":  # some versions of Pillow read 16-bit gray into 32-bit integers
         a = a.astype(np.uint16) if a.min() >= 0 and a.max() < 65536 else a
-    return _unit_range(a.reshape(*a.shape[:2], -1), path)
+    return _unit_range(_first_axis(a), path)
 
 
 def _deep_tiles(im: ImageFile.ImageFile) -> tuple[list, list] | None:
@@ -147,6 +149,8 @@ def _deep_tiles(im: ImageFile.ImageFile) -> tuple[list, list] | None:
     args = [(t.args,) if isinstance(t.args, str) else t.args or ("",) for t in im.tile]
     if not all(";16" in str(a[0]) for a in args):
         return None
+    if any(str(a[0]).startswith("LA") for a in args):
+        raise DataError("16-bit gray with alpha, of which only 8 bits can be read: save it as RGBA or without alpha")
     native = "L" if sys.byteorder == "little" else "B"
 
     def tiles(other: dict[str, str]) -> list:
@@ -161,17 +165,20 @@ def _decode_deep(path: Path, deep: tuple[list, list]) -> np.ndarray:
     for tiles in deep:
         with _opened(path) as im:
             im.tile = tiles
-            parts.append(np.asarray(ImageOps.exif_transpose(im)).astype(np.uint16))
+            parts.append(_first_axis(np.asarray(ImageOps.exif_transpose(im)).astype(np.uint16)))
     return (parts[0] * 256 + parts[1]) / 65535.0
 
 
+def _first_axis(a: np.ndarray) -> np.ndarray:
+    """(H, W) or (H, W, C) to (C, H, W), while its numbers are still small."""
+    return np.ascontiguousarray(np.moveaxis(a.reshape(*a.shape[:2], -1), -1, 0))
+
+
 def _composite(a: np.ndarray, path: Path) -> np.ndarray:
-    """(H, W, C) with C of 1 to 4 to (C, H, W) with C of 1 or 3: alpha on black."""
-    if a.shape[2] not in (1, 2, 3, 4):
-        raise DataError(f"{path}: {a.shape[2]} channels; 1 (gray) or 3 (RGB), each with or without alpha, are read")
-    if a.shape[2] in (2, 4):
-        a = a[..., :-1] * a[..., -1:]
-    return np.ascontiguousarray(np.moveaxis(a, -1, 0))
+    """(C, H, W) with C of 1 to 4 to C of 1 or 3: alpha on black."""
+    if len(a) not in (1, 2, 3, 4):
+        raise DataError(f"{path}: {len(a)} channels; 1 (gray) or 3 (RGB), each with or without alpha, are read")
+    return a[:-1] * a[-1:] if len(a) in (2, 4) else a
 
 
 def _unit_range(a: np.ndarray, path: Path) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from bench.errors import ResultError
+from bench.files import cell_text
 from bench.report import facts
 from bench.report.board import Board, describe
 from bench.report.figures.curves import unit_label
@@ -172,6 +173,7 @@ def _figure(history: History, metric: str, folder: Path) -> Figure:
     name = f"history_{metric}"
     svg = save(figure, folder, name)
     solvers = pd.Index(list(curves), name="solver")
-    pd.DataFrame(list(curves.values()), index=solvers, columns=history.heads).to_csv(folder / f"{name}.csv")
+    table = pd.DataFrame(list(curves.values()), index=solvers, columns=history.heads)
+    table.rename(index=cell_text, columns=cell_text).to_csv(folder / f"{name}.csv")
     caption = "The best six of the last run in colour, the others grey."
     return Figure(name, about.label, caption, svg, [f"{name}.{kind}" for kind in ("pdf", "svg", "csv")])

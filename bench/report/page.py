@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import ResultError, did_you_mean
+from bench.files import cell_text
 from bench.report import certificates, facts, scatter, text
 from bench.report.about import about_solvers
 from bench.report.board import Board, describe
@@ -196,7 +197,8 @@ def _write_csv(path: Path, entries: list[dict[str, Any]], metrics: Sequence[str]
         writer.writerow(["solver", "family", "tuning", "weights", *names, *costs])
         for e in entries:
             scores = [value for m in metrics for value in _csv_score(e["scores"][m])]
-            writer.writerow([e["solver"], e["family"], e["tuning"], e["weights"], *scores, *(e[c] for c in costs)])
+            row = [e["solver"], e["family"], e["tuning"], e["weights"], *scores, *(e[c] for c in costs)]
+            writer.writerow(map(cell_text, row))
 
 
 def _csv_score(score: Standing) -> list[Any]:

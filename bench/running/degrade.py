@@ -10,7 +10,7 @@ from typing import Any, Literal
 import numpy as np
 
 from bench.errors import ResultError
-from bench.files import write_text
+from bench.files import cell_text, write_text
 from bench.grid.cells import Shot
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
@@ -43,7 +43,7 @@ def write_dataset(grid: Grid, out: Path, split: Literal["test", "val"], form: st
     with (out / "manifest.csv").open("w", newline="", encoding="utf-8") as f:
         writer = csv.DictWriter(f, fieldnames=list(rows[0]))
         writer.writeheader()
-        writer.writerows(rows)
+        writer.writerows({name: cell_text(value) for name, value in row.items()} for row in rows)
     write_text(out / "grid.yaml", grid.text)
     return len(rows)
 

@@ -320,6 +320,25 @@ def test_an_array_that_is_no_picture_is_refused_by_name(tmp_path, array, text):
     assert "odd.npy" in str(error.value)
 
 
+@pytest.mark.parametrize("kind", ["EPS", "BMP", "PPM", "GIF", "ICO"])
+def test_only_the_formats_that_are_documented_are_read_whatever_a_file_is_called(tmp_path, kind):
+    """Pillow starts Ghostscript for an EPS."""
+    Pil.fromarray(RGB).save(tmp_path / "a.png", format=kind)
+    for look in (read, pictures.shape_of):
+        with pytest.raises(DataError, match=r"a\.png: not a readable picture \(no PNG, JPEG, WebP or TIFF\)"):
+            look(tmp_path / "a.png")
+
+
+def test_sixteen_bit_gray_with_alpha_is_refused_in_words_of_ours(tmp_path):
+    rows = b"".join(b"\0" + row.tobytes() for row in np.full((2, 3, 2), 40000, ">u2"))
+    head, data = struct.pack(">IIBBBBB", 3, 2, 16, 4, 0, 0, 0), zlib.compress(rows)
+    chunks = [(b"IHDR", head), (b"IDAT", data), (b"IEND", b"")]
+    body = [struct.pack(">I", len(d)) + n + d + struct.pack(">I", zlib.crc32(n + d)) for n, d in chunks]
+    (tmp_path / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(body))
+    with pytest.raises(DataError, match=r"a\.png: 16-bit gray with alpha.*save it as RGBA or without alpha"):
+        read(tmp_path / "a.png")
+
+
 def test_a_picture_with_too_many_pixels_is_refused_before_it_is_decoded(tmp_path, monkeypatch):
     Pil.fromarray(GRAY).save(tmp_path / "a.png")
     np.save(tmp_path / "b.npy", RGB)

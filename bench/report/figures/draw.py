@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.files import cell_text
 from bench.report.board import Board, describe, target
 from bench.report.figures import curves, frames, points
 from bench.report.figures.frames import Frame
@@ -74,7 +75,7 @@ def _saved(drawn: Drawn, folder: Path | None) -> Figure:
     svg = save(figure, folder, name)
     files = []
     if folder is not None:
-        table.to_csv(folder / f"{name}.csv", index=False)
+        table.map(cell_text).rename(columns=cell_text).to_csv(folder / f"{name}.csv", index=False)
         files = [f"{name}.{kind}" for kind in ("pdf", "svg", "csv")]
     return Figure(name, title, caption, "" if name in BESIDE else svg, files)
 

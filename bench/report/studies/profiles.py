@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from bench.files import cell_text
 from bench.report.encode import to_float
 from bench.report.figures.draw import Figure
 from bench.report.figures.style import COLOURS, INK, OTHER, plain, save, style
@@ -63,7 +64,9 @@ def _figure(stored: Pictures, number: int, folder: Path | None) -> Figure:
         svg = save(_drawing(lines), folder, name)
     if folder is None:
         return Figure(name, title, caption, svg, [])
-    pd.DataFrame(lines).to_csv(folder / f"{name}.csv", index=False)
+    pd.DataFrame({cell_text(label): line for label, line in lines.items()}).to_csv(
+        folder / f"{name}.csv", index=False
+    )
     return Figure(name, title, caption, svg, [f"{name}.{kind}" for kind in ("pdf", "svg", "csv")])
 
 
