@@ -131,7 +131,7 @@ def test_panels_follow_this_pictures_score_and_hidden_solvers_have_none(opened):
 
 
 def test_the_true_picture_stays_beside_whatever_is_scrolled_to(opened):
-    opened.size(700, 500)
+    opened.size(800, 700)
     opened.run("bench.change({panels: 'large'})")
     opened.settled()
     opened.run("document.querySelector('#panels .panel:last-child').scrollIntoView({block: 'end'})")
@@ -139,7 +139,8 @@ def test_the_true_picture_stays_beside_whatever_is_scrolled_to(opened):
         "(() => { const r = document.querySelector('#beside').getBoundingClientRect(); return [r.top, r.bottom]; })()"
     )
     top, bottom = opened.run(box)
-    assert -1 <= top < bottom <= 500
+    bar = opened.run("document.querySelector('.bar').getBoundingClientRect().bottom")
+    assert bar <= top < bottom <= 700
     opened.size(1440)
 
 

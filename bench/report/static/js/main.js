@@ -51,10 +51,18 @@ function pressed(event) {
   event.preventDefault();
 }
 
+/** How much of the window the bar takes, for what is to stay in sight below it; nothing where it scrolls away. */
+function measureBar() {
+  const bar = document.querySelector(".bar");
+  const stays = getComputedStyle(bar).position === "sticky";
+  document.documentElement.style.setProperty("--bar", `${stays ? bar.offsetHeight : 0}px`);
+}
+
 let waiting = 0;
 function resized() {
   cancelAnimationFrame(waiting);
   waiting = requestAnimationFrame(() => {
+    measureBar();
     drawPareto();
     if (shown) drawProfile();
   });
@@ -81,6 +89,7 @@ function start() {
     startComparison();
     startViewer();
   }
+  follow(filters, measureBar);
   $("show-keys").addEventListener("click", () => $("keys").showModal());
   document.addEventListener("keydown", pressed);
   window.addEventListener("resize", resized);
