@@ -1,7 +1,11 @@
-"""``bench deblur``: one solver on somebody's own picture."""
+"""``bench deblur``: one solver on somebody's own pictures."""
 
 from __future__ import annotations
 
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,13 +14,23 @@ import typer
 from bench.imaging import picture_files as pictures
 
 if TYPE_CHECKING:
-    import numpy as np
+    from bench.running.deblur import Deblurring
+
+#: what an estimate is written as, by the suffix of its file
+WRITERS = {".png": pictures.write_8_bit, ".npy": pictures.write_npy}
 
 
 def command(
-    image: Annotated[Path, typer.Argument(help="The blurred picture: PNG, JPEG, WebP, TIFF or npy.")],
-    psf: Annotated[Path, typer.Option(help="The PSF: PNG, TIFF, npy or mat; normalised to unit sum.")],
-    out: Annotated[Path, typer.Option(help="Where the estimate goes: .png (8 bit) or .npy (float).")],
+    images: Annotated[
+        list[Path], typer.Argument(help="Blurred pictures (PNG, JPEG, WebP, TIFF, npy), or folders of them.")
+    ],
+    out: Annotated[
+        Path, typer.Option(help="A folder, or of one picture a file: .png (8 bit) or .npy (float, not rounded).")
+    ],
+    psf: Annotated[
+        Path | None,
+        typer.Option(help="The PSF: PNG, TIFF, npy or mat; normalised to unit sum. Blind solvers need none."),
+    ] = None,
     solver: Annotated[str, typer.Option(help="A solver's name, or a path to one.")] = "tv",
     sigma: Annotated[
         float | None, typer.Option(min=0, help="Noise std in grey levels of 255 (default: estimated).")
@@ -27,18 +41,70 @@ def command(
     ] = False,
     seed: Annotated[int, typer.Option(help="Seed of a stochastic solver.")] = 0,
 ) -> None:
-    """Deblur one picture with a known PSF; nothing is assumed about what lies outside the picture."""
-    from bench.plugins.lookup import find_plugin
+    """Deblur pictures, gray or in colour, with a known PSF or a blind solver; exits 4 if one could not be done.
 
-    plugin = find_plugin("solver", solver)
-    settings = settings_of(setting or [])
-    y = pictures.read(image)
-    kernel = _kernel(psf, rotate180)
-    level = sigma / 255 if sigma is not None else _estimated(y)
-    x = _solve(plugin, settings, y, kernel, level, seed)
-    (pictures.write_npy if out.suffix.lower() == ".npy" else pictures.write_8_bit)(out, x)
-    source = "given" if sigma is not None else "estimated"
-    typer.echo(f"{out}: {plugin.label}, noise std {level * 255:.2f} of 255 ({source}), PSF {kernel.shape}")
+    Nothing is assumed about what lies outside a picture.
+    """
+    from bench.running.deblur import Deblurring
+
+    work = Deblurring.of(solver, settings_of(setting or []), psf=psf, rotate180=rotate180, sigma=sigma, seed=seed)
+    places = _places(images, out)
+    failed = 0
+    for number, (source, target) in enumerate(places, 1):
+        count = f"{number}/{len(places)} " if len(places) > 1 else ""
+        failed += not _one(work, source, target, count)
+    if failed:
+        typer.echo(f"{failed} of {len(places)} pictures could not be done", err=True)
+        raise typer.Exit(4)
+
+
+def _one(work: Deblurring, source: Path, target: Path, count: str) -> bool:
+    """Deblur a picture and say so; whether it could be done."""
+    from bench.errors import BenchError
+
+    if sys.stderr.isatty():
+        typer.echo(f"{count}{source} ...\r", err=True, nl=False)
+    start = time.monotonic()
+    try:
+        estimate = work.run(pictures.read(source))
+        target.parent.mkdir(parents=True, exist_ok=True)
+        WRITERS[target.suffix.lower()](target, estimate.x)
+    except (BenchError, MemoryError) as error:
+        typer.echo(f"{count}{source}: {error or 'out of memory'}", err=True)
+        return False
+    typer.echo(f"{count}{target}: {estimate.about}, {time.monotonic() - start:.1f} s")
+    return True
+
+
+def _places(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
+    """Each picture and where its estimate goes: below ``out`` as it lies below the folder that was named."""
+    from bench.errors import SettingError
+
+    if out.suffix.lower() in WRITERS:
+        if len(images) != 1 or images[0].is_dir():
+            raise SettingError(f"--out {out} is one file: for several pictures give a folder")
+        return [(images[0], out)]
+    if out.suffix and not out.is_dir():
+        raise SettingError(f"--out {out}: estimates are written as {' or '.join(WRITERS)}, or into a folder")
+    found = [(source, out / below.with_suffix(".png")) for source, below in _sources(images)]
+    if twice := [str(t) for t, n in Counter(target for _, target in found).items() if n > 1]:
+        raise SettingError(f"several pictures would become {twice[0]}: deblur them into folders of their own")
+    if inside := [str(source) for source, target in found if source.resolve() == target.resolve()]:
+        raise SettingError(f"{inside[0]} would be overwritten by its own estimate: give another --out")
+    return found
+
+
+def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
+    from bench.errors import DataError
+
+    for image in images:
+        if not image.is_dir():
+            yield image, Path(image.name)
+            continue
+        inside = list(pictures.pictures_in(image))
+        if not inside:
+            raise DataError(f"{image} holds no picture ({', '.join(pictures.EXTENSIONS)})")
+        yield from ((p, p.relative_to(image)) for p in inside)
 
 
 def settings_of(given: list[str]) -> dict[str, Any]:
@@ -53,44 +119,3 @@ def settings_of(given: list[str]) -> dict[str, Any]:
             raise SettingError(f"--set wants name=value, got {item!r}")
         settings[name.strip()] = parse_yaml(value, "--set").data
     return settings
-
-
-def _kernel(path: Path, rotate180: bool) -> np.ndarray:
-    from bench.plugins.lookup import find_plugin, load_plugin
-    from bench.plugins.settings import build
-    from bench.seeds import generator
-
-    plugin = find_plugin("operator", "file")
-    operator = build(plugin, load_plugin(plugin), {"path": str(path), "rotate180": rotate180})
-    return operator.psf(generator("deblur")).psf
-
-
-def _estimated(y: np.ndarray) -> float:
-    """Noise std from the finest wavelet coefficients (Donoho and Johnstone 1994), smallest over the channels."""
-    import numpy as np
-    from skimage.restoration import estimate_sigma
-
-    return min(float(np.asarray(estimate_sigma(channel))) for channel in y)
-
-
-def _solve(
-    plugin: Any, settings: dict[str, Any], y: np.ndarray, psf: np.ndarray, sigma: float, seed: int
-) -> np.ndarray:
-    import torch
-
-    from bench.contracts import NoiseLevel
-    from bench.errors import SolverError
-    from bench.imaging.measure import Measurement
-    from bench.methods.make_problem import assemble
-    from bench.plugins.lookup import load_plugin
-    from bench.plugins.settings import build
-    from bench.seeds import generator
-
-    solver = build(plugin, load_plugin(plugin), settings)
-    m = Measurement(y=y, truth=y, psf=psf, T=1.0, level=NoiseLevel(0.0, sigma))
-    problem = assemble([m], [generator(seed, "deblur", plugin.name)], blind=solver.blind)
-    with torch.no_grad():
-        x = solver.solve(problem)[0].double().numpy()
-    if not bool(torch.isfinite(torch.from_numpy(x)).all()):
-        raise SolverError(f"{plugin.label} returned non-finite values")
-    return x.clip(0, 1)
