@@ -1,5 +1,5 @@
 """The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``,
-``train``, ``verify``, ``check``, ``baseline``, ``merge``.
+``train``, ``verify``, ``check``, ``baseline``, ``merge``, ``doctor``.
 
 Tables and JSON go to standard output, progress and messages to standard error. Exit codes: 0 ok, 1 regression,
 2 usage, 3 not comparable, 4 some cells failed, 130 interrupted.
@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import baseline, check, deblur, degrade, listing, merge, new, report, run, show, train, verify
+from bench.cli import baseline, check, deblur, degrade, doctor, listing, merge, new, report, run, show, train, verify
 from bench.errors import BenchError, ResultError
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ app.command("new")(new.command)
 app.command("train")(train.command)
 app.command("verify")(verify.command)
 app.command("check")(check.command)
+app.command("doctor")(doctor.command)
 app.add_typer(baseline.app, name="baseline")
 
 

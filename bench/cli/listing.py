@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Sequence
 from itertools import takewhile
 from pathlib import Path
 from shutil import get_terminal_size
 from textwrap import wrap
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -31,7 +32,8 @@ _FAMILIES = ("reference", "filter", "variational", "library", "diffusion", "netw
 
 def command(
     kind: Annotated[
-        str | None, typer.Argument(help="solvers, operators, datasets, metrics, grids, recipes or weights.")
+        str | None,
+        typer.Argument(help="solvers, operators, datasets, metrics, grids, recipes or weights; or a plug-in's file."),
     ] = None,
     name: Annotated[str | None, typer.Argument(help="One of them, with its parameters.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -39,6 +41,9 @@ def command(
     """List what there is, solvers by family; with a name, its parameters and reference."""
     from bench.errors import PluginError, did_you_mean
 
+    if kind is not None and kind.endswith(".py"):
+        _show([p for k in describe.KINDS if (p := _in_file(k, kind))], kind, as_json)
+        return
     if kind is not None and kind not in _KINDS:
         raise PluginError(f"{kind!r} is no kind of thing. {did_you_mean(kind, _KINDS)}")
     if kind and name:
@@ -122,34 +127,44 @@ def _one(kind: str, name: str, as_json: bool) -> None:
     everything = {p.name: p for k in _KINDS[kind] for p in _plugins(k)}
     if name not in everything:
         raise PluginError(f"no {kind.rstrip('s')} is called {name!r}. {did_you_mean(name, everything)}")
-    p = everything[name]
-    if as_json:
-        typer.echo(
-            json.dumps(
-                {
-                    "name": p.name,
-                    "summary": p.summary,
-                    "settings": {
-                        s.name: {
-                            "type": s.annotation,
-                            "default": s.default,
-                            "required": s.required,
-                            "tune": s.tune,
-                            "doc": s.doc,
-                        }
-                        for s in p.parameters.values()
-                    },
-                    **p.flags,
-                },
-                indent=1,
-                ensure_ascii=False,
-            )
-        )
-        return
-    typer.echo(f"{p.name}: {p.summary}")
+    _show([everything[name]], name, as_json)
+
+
+def _in_file(kind: Any, path: str) -> describe.Plugin | None:
+    """The plug-in of a kind in a file; None where the file has another kind. Raises PluginError."""
+    from bench.errors import PluginError
+
+    try:
+        return find_plugin(kind, path)
+    except PluginError as error:
+        if "has no public class" in str(error):
+            return None
+        raise
+
+
+def _show(plugins: Sequence[describe.Plugin], name: str, as_json: bool) -> None:
+    from bench.errors import PluginError
+
+    if not plugins:
+        raise PluginError(f"{name} has no solver, operator, noise model or dataset in it")
+    for plugin in plugins:
+        typer.echo(json.dumps(_facts(plugin), indent=1, ensure_ascii=False) if as_json else _text(plugin))
+
+
+def _facts(p: describe.Plugin) -> dict[str, Any]:
+    parameters = {
+        s.name: {"type": s.annotation, "default": s.default, "required": s.required, "tune": s.tune, "doc": s.doc}
+        for s in p.parameters.values()
+    }
+    return {"name": p.name, "summary": p.summary, "settings": parameters, **p.flags}
+
+
+def _text(p: describe.Plugin) -> str:
+    lines = [f"{p.name}: {p.summary}"]
     for s in p.parameters.values():
         default = "required" if s.required else f"= {s.default!r}"
         tuned = f"  [tunable {s.tune['low']:g} .. {s.tune['high']:g}]" if s.tune else ""
-        typer.echo(f"  {s.name}: {s.annotation} {default}{tuned}{'  ' + s.doc if s.doc else ''}")
+        lines.append(f"  {s.name}: {s.annotation} {default}{tuned}{'  ' + s.doc if s.doc else ''}")
     if p.flags.get("reference"):
-        typer.echo(f"reference: {p.flags['reference']}")
+        lines.append(f"reference: {p.flags['reference']}")
+    return "\n".join(lines)

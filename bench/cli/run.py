@@ -139,10 +139,16 @@ def _finish(finished: Finished, grid: Grid, as_json: bool) -> None:
 
 
 def _summary(finished: Finished) -> dict[str, object]:
+    from bench.report.results import Results
     from bench.results.folder import ResultsFolder
 
     rows = finished.test
+    results = Results([finished.folder])
     return {
+        "conclusion": results.conclusion(),
+        "leaderboard": json.loads(
+            results.leaderboard().reset_index().to_json(orient="records", double_precision=6) or "[]"
+        ),
         "results": str(ResultsFolder(finished.folder).table),
         "cells": len(rows),
         "computed": finished.computed,

@@ -5,8 +5,10 @@ A picture is a float64 array (C, H, W) in [0, 1], C = 1 or 3. Importing this mod
 
 from __future__ import annotations
 
+import struct
 import sys
 import warnings
+import zlib
 from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
@@ -295,10 +297,29 @@ def write_8_bit(path: Path, picture: np.ndarray) -> None:
 
 
 def write_16_bit(path: Path, picture: np.ndarray) -> None:
-    """Write a gray picture (1, H, W), clipped to [0, 1] and rounded to 16 bits. Raises DataError for colour."""
-    if len(picture) != 1:
-        raise DataError(f"{path}: 16-bit PNG is for gray pictures here; use --format npy (or png8) for colour")
-    _save(path, Pil.fromarray(np.rint(picture[0].clip(0, 1) * 65535).astype(np.uint16)))
+    """Write (C, H, W) as PNG, clipped to [0, 1] and rounded to 16 bits. Raises DataError."""
+    levels = np.rint(picture.clip(0, 1) * 65535).astype(np.uint16)
+    if len(levels) == 1:
+        _save(path, Pil.fromarray(levels[0]))
+        return
+    try:
+        path.write_bytes(_deep_png(levels.transpose(1, 2, 0)))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be written: {error}") from error
+
+
+def _deep_png(levels: np.ndarray) -> bytes:
+    """(H, W, 3) of 16 bits as a PNG file (ISO/IEC 15948), which Pillow cannot write; every row unfiltered."""
+
+    def chunk(kind: bytes, content: bytes) -> bytes:
+        body = kind + content
+        return struct.pack(">I", len(content)) + body + struct.pack(">I", zlib.crc32(body))
+
+    H, W, _ = levels.shape
+    rows = np.ascontiguousarray(levels, ">u2").view(np.uint8).reshape(H, -1)
+    data = np.concatenate([np.zeros((H, 1), np.uint8), rows], 1).tobytes()
+    head = struct.pack(">IIBBBBB", W, H, 16, 2, 0, 0, 0)  # colour type 2: RGB
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", zlib.compress(data)) + chunk(b"IEND", b"")
 
 
 def write_npy(path: Path, picture: np.ndarray) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Literal
 
 import numpy as np
@@ -30,12 +31,27 @@ FORMATS: dict[str, tuple[str, Callable[[Path, np.ndarray], None]]] = {
 def write_dataset(grid: Grid, out: Path, split: Literal["test", "val"], form: str, limit: int | None) -> int:
     """Write blurred/, sharp/, psf/ and manifest.csv; returns the number of measurements.
 
-    Raises ResultError if the folder holds anything already: nothing is overwritten.
+    The folder is there when all of it is: what an interruption leaves is removed. Raises ResultError if it holds
+    anything already: nothing is overwritten.
     """
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise ResultError(f"{out} is not empty: nothing is overwritten")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(prefix=f".{out.name}.", dir=out.parent, ignore_cleanup_errors=True) as name:
+            written = Path(name) / "dataset"
+            count = _write_all(grid, written, split, form, limit)
+            if out.exists():
+                out.rmdir()
+            written.rename(out)
+    except OSError as error:
+        raise ResultError(f"{out} cannot be written: {error.strerror or error}") from error
+    return count
+
+
+def _write_all(grid: Grid, out: Path, split: Literal["test", "val"], form: str, limit: int | None) -> int:
     for folder in ("blurred", "sharp", "psf"):
-        (out / folder).mkdir(parents=True, exist_ok=True)
+        (out / folder).mkdir(parents=True)
     planner = Planner(grid, ImageIndex(), limit=limit)
     shots = [shot for setting in planner.settings for shot, _ in planner.shots(setting, split)]
     distinct = list({s.key: s for s in shots}.values())  # mismatch changes what a solver assumes, not the measurement

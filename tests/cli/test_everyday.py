@@ -1,0 +1,118 @@
+"""Everyday commands: new, list, degrade, doctor, run --json."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from bench.cli import app
+from bench.errors import PluginError, ResultError
+from bench.grid.read import read_grid
+from bench.imaging.picture_files import read, write_16_bit
+from bench.running import degrade
+from bench.testing import check_dataset, check_operator
+
+
+def bench(*words: object) -> tuple[int, str]:
+    done = CliRunner().invoke(app, [*map(str, words)])
+    if isinstance(done.exception, Exception):
+        raise done.exception
+    return done.exit_code, done.stdout
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def test_what_bench_new_writes_keeps_its_contract(tmp_path: Path) -> None:
+    for kind in ("operator", "dataset", "grid", "skill"):
+        assert bench("new", kind, f"my_{kind}")[0] == 0
+    check_operator("./my_operator.py", base=tmp_path)
+    check_dataset("./my_dataset.py", base=tmp_path)
+    grid = read_grid(tmp_path / "my_grid.yaml")
+    assert (grid.name, len(grid.solvers)) == ("my_grid", 3)
+    assert (tmp_path / "my_skill" / "SKILL.md").read_text(encoding="utf-8").startswith("---\nname: deblur-bench\n")
+    with pytest.raises(PluginError, match="Did you mean 'operator'"):
+        bench("new", "operater", "x")
+
+
+def test_list_describes_the_plugin_in_a_file() -> None:
+    bench("new", "operator", "ring")
+    _, text = bench("list", "./ring.py")
+    assert text.startswith("./ring.py: A ring: an annular aperture out of focus")
+    assert "inner: float = 0.5  inner radius over the outer one" in text
+    with pytest.raises(PluginError, match="there is no file"):
+        bench("list", "./nothing.py")
+
+
+def test_the_skill_names_commands_and_kinds_that_exist() -> None:
+    from bench.cli.new import TEMPLATES, skill
+
+    text = skill("")
+    names = {c.name for c in app.registered_commands} | {"baseline"}
+    used = {words.split()[1] for line in text.split("`") for words in line.splitlines() if words.startswith("bench ")}
+    assert used - {"COMMAND"} <= names
+    assert {line.split()[2] for line in text.split("`") if line.startswith("bench new ")} <= set(TEMPLATES)
+
+
+def test_colour_in_16_bits_is_read_back_as_it_was_written(tmp_path: Path) -> None:
+    picture = np.random.default_rng(0).integers(0, 2**16, (3, 5, 7)) / 65535
+    write_16_bit(tmp_path / "x.png", picture)
+    assert np.array_equal(read(tmp_path / "x.png"), picture)
+
+
+def test_degrade_writes_colour_with_default_settings() -> None:
+    Path("g.yaml").write_text(
+        "data: {test: {photos: {mode: rgb, size: 32, margin: 8, limit: 1}}}\nblur: [{disk: {radius: 2}}]\n"
+        "noise: [{poisson_gaussian: {lam: 48000, sigma: 2}}]\nsolvers: [blurred]\n"
+    )
+    code, _ = bench("degrade", "g.yaml", "--out", "d")
+    assert code == 0
+    assert read(Path("d/blurred/000000.png")).shape == (3, 32, 32)
+
+
+def test_a_degradation_that_was_interrupted_leaves_nothing_in_the_way(
+    write_grid: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_grid("@copy.py")
+
+    def interrupted(_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(degrade, "expose", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            degrade.write_dataset(read_grid(path), tmp_path / "d", "test", "npy", None)
+    assert not [p for p in tmp_path.iterdir() if p.name.startswith((".d", "d"))]
+    assert bench("degrade", path, "--out", tmp_path / "d")[0] == 0
+    with pytest.raises(ResultError, match="is not empty"):
+        bench("degrade", path, "--out", tmp_path / "d")
+
+
+def test_the_json_of_a_run_has_its_scores_and_conclusion(write_grid: Callable[..., Path]) -> None:
+    _, text = bench("run", write_grid("@copy.py", "blurred"), "--json")
+    summary = json.loads(text)
+    assert [row["solver"] for row in summary["leaderboard"]] == ["copy", "blurred"]
+    assert all(row["psnr"] > 0 for row in summary["leaderboard"])
+    assert summary["conclusion"]
+
+
+def test_the_doctor_looks_at_what_a_run_needs() -> None:
+    _, text = bench("doctor", "--json")
+    found = {f["name"]: f for f in json.loads(text)}
+    assert {"device", "threads", "LPIPS", "data", "disk"} <= set(found)
+    assert "19 test photographs" in found["data"]["text"]
+    assert all(f["state"] in ("ok", "note", "missing") and f["text"] for f in found.values())
+
+
+def test_the_doctor_says_that_weights_that_were_named_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BENCH_LPIPS_WEIGHTS", "/nowhere.pth")
+    code, text = bench("doctor")
+    assert code == 1
+    assert "BENCH_LPIPS_WEIGHTS names /nowhere.pth, and there is no such file" in text
