@@ -80,7 +80,7 @@ SECTIONS = (
         Table("growth", "Exponents", "growth", quick=("--small",)),
     )),
     Section("grids", "Shipped grids", 420, (
-        Table("grids", "quickstart and ci", "grid_times", full=("--limit", "240"),
+        Table("grids", "quickstart, classical and ci", "grid_times", full=("--limit", "240"),
               quick=("ci", "--only", "solver == 'wiener'")),
     )),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from bench.errors import DataError, GridError, SettingError
 from bench.grid import schema
 from bench.grid.conditions import Expression
 from bench.grid.document import Distortion
+from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner, settings_of
 from bench.grid.read import find_grid, parse_grid, read_grid
 from bench.grid.yaml import parse_yaml
@@ -180,7 +181,7 @@ def test_tuning_without_validation_images_is_refused() -> None:
         read(text.replace("[blurred]", "[wiener: {tune: auto}]"))
 
 
-@pytest.mark.parametrize("name", ["quickstart"])
+@pytest.mark.parametrize("name", ["quickstart", "classical"])
 def test_shipped_grids_are_found_by_name(name: str) -> None:
     assert read_grid(find_grid(name)).name == name
 
@@ -242,3 +243,17 @@ def test_a_plugin_by_path_starts_from_the_folder_of_the_grid(tmp_path: Path) -> 
 def test_a_file_without_a_solver_is_named() -> None:
     with pytest.raises(PluginError, match=r"no public class that subclasses bench\.Solver"):
         find_plugin("solver", __file__)
+
+
+def test_the_main_job_compares_samplers_and_baselines_on_every_photograph_with_one_budget() -> None:
+    grid = read_grid(find_grid("quickstart"))
+    names = {e.variant.base for e in grid.solvers}
+    assert {"blurred", "wiener", "tv", "haar_fista", "conditional_dm", "pnp_hqs", "sprox", "reddiff", "dps"} == names
+    assert {e.tuning.budget for e in grid.solvers if e.tuning} == {grid.tune.budget}
+    planner = Planner(grid, ImageIndex())
+    assert {s.noise.id for s in planner.settings} == {"low", "high"}
+    shots = [s for setting in planner.settings for s, _ in planner.shots(setting, "test")]
+    assert len({s.image for s in shots}) == 12
+    assert not {s.image for s in shots} & {
+        s.image for setting in planner.settings for s, _ in planner.shots(setting, "val")
+    }
