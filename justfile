@@ -25,7 +25,14 @@ fix:
 # The main job and its page.
 quickstart:
     uv run bench run quickstart
-    uv run bench report --out reports/quickstart
+    uv run bench report
+
+# The documentation as a site, and its notebook executed again.
+docs:
+    uv run --group docs mkdocs build --strict
+
+notebook:
+    uv run python docs/make_notebook.py
 
 # How fast everything is, beside other libraries: docs/speed.md. Nothing else should run meanwhile.
 speed *args:

@@ -75,10 +75,10 @@ class Notebook:
     """One line of HTML that is replaced as cells are done, twice a second at most."""
 
     def __init__(self) -> None:
-        from IPython.display import HTML, display  # pyright: ignore[reportMissingImports]  # only where there is one
+        from IPython.display import HTML, display  # there is one: in_notebook
 
         self._html, self._failed, self._last = HTML, 0, 0.0
-        self._handle = display(HTML(""), display_id=True)
+        self._handle: Any = display(HTML(""), display_id=True)
 
     def stage(self, name: str, total: int, done: int) -> None:
         """Begin a stage."""
