@@ -45,6 +45,7 @@ class Worker:
     def __init__(self, shared: Shared, solvers: Solvers):
         self._shared, self._solvers = shared, solvers
         self._environment: dict[str, str] | None = None
+        self._most: dict[str, int] = {}  # shots of a solver that memory holds at once, where it once did not
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
         """The outcomes of cells, or nothing for solvers that can be built; or an error of ``bench.errors``."""
@@ -78,7 +79,9 @@ class Worker:
         try:
             shots = [taken(c) for c in cells]
             if len(cells) > 1 and not self._is_one_batch(shots):
-                return self._one_by_one(cells, timeout)
+                return self._in_parts(cells, 1, timeout)
+            if len(cells) > (most := self._most.get(cells[0].label, len(cells))):
+                return self._in_parts(cells, most, timeout)
             solved = self._solvers.solve(given(cells, self._shared.device), [s.sensed for s in shots], timeout)
             x = solved.x.swapaxes(0, 1)
             rows = [outcome(c, s, xi, solved.cost) for c, s, xi in zip(cells, shots, x, strict=True)]
@@ -86,7 +89,7 @@ class Worker:
             raise
         except Exception as error:  # every failure of a plug-in is a row, never the end of the run
             if len(cells) > 1:
-                return self._one_by_one(cells, timeout)  # find out whose fault it was
+                return self._in_parts(cells, self._fewer(cells, error), timeout)
             return [{"batch": 1, **_failure(error)}]
         for cell, shot, xi in zip(cells, shots, x, strict=True):
             if cell.keep and self._shared.pictures:
@@ -100,8 +103,18 @@ class Worker:
         alike = len({(s.measurement.y.shape, s.psf.shape) for s in shots}) == 1
         return alike and self._shared.device != "cpu"
 
-    def _one_by_one(self, cells: Sequence[Cell], timeout: float) -> list[dict[str, Any]]:
-        return [o for cell in cells for o in self._outcomes([cell], timeout / len(cells))]
+    def _fewer(self, cells: Sequence[Cell], error: Exception) -> int:
+        """How many to solve at once after a failure: half where memory ran out, for all that follow too; else one, to
+        learn whose fault it was.
+        """
+        if _failure(error)["status"] != "oom":
+            return 1
+        self._most[cells[0].label] = half = len(cells) // 2
+        return half
+
+    def _in_parts(self, cells: Sequence[Cell], size: int, timeout: float) -> list[dict[str, Any]]:
+        parts = [cells[i : i + size] for i in range(0, len(cells), size)]
+        return [o for part in parts for o in self._outcomes(part, timeout * len(part) / len(cells))]
 
 
 def _failure(error: Exception) -> dict[str, Any]:
