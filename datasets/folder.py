@@ -93,6 +93,8 @@ class Folder(Dataset):
         sides = [self.resize, self.limit, *(self._size or ())]
         if any(n is not None and n < 1 for n in sides) or self.margin < 0:
             raise SettingError("folder: size, resize and limit must be at least 1, margin at least 0")
+        if self.outside == "reflect" and self._size and min(self._size) <= self.margin:
+            raise SettingError(f"folder: a margin of {self.margin} px cannot be mirrored from a size of {self.size}")
         if self.frames < 1 or self.frames % 2 == 0:
             raise SettingError(f"folder: frames must be odd, so that one is in the middle, got {self.frames}")
         if self.frames > 1 and self.on_bad == "skip":

@@ -164,6 +164,8 @@ def test_a_reflected_margin_is_shorter_than_the_picture(tmp_path):
     assert whole(tmp_path, margin=7, outside="reflect").load("a.png").scene.shape == (1, 22, 22)
     with pytest.raises(DataError, match=r"9 x 9 \(margin 8\) is needed"):
         whole(tmp_path, margin=8, outside="reflect").ids()
+    with pytest.raises(SettingError, match="cannot be mirrored"):
+        whole(tmp_path, margin=8, size=8, outside="reflect")
 
 
 def test_random_crops_depend_on_name_and_seed_alone(tmp_path):
