@@ -1,7 +1,7 @@
 """Where the next candidate lies: lists as they stand, ranges by golden-section search.
 
 A search is a generator that yields candidates and is sent their losses. It knows nothing but these, so that a search
-that was interrupted is simply told again what came out: it asks for the same candidates in the same order.
+that was interrupted hears once more what came out, and asks for the same candidates in the same order.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any
 from bench.seeds import generator
 
 Candidate = dict[str, Any]
-#: yields what is to be tried next, all at once; is sent a loss for each, infinite for a failure
+#: yields what is to be tried next, all at once, and is sent a loss for each, infinite for a failure
 Steps = Generator[list[Candidate], list[float], None]
 
 #: share of the larger gap beside the best value at which the next one lies: 1 - 1 / 1.618...

@@ -82,7 +82,7 @@ def test_on_circular_data_nothing_is_unknown(name: str) -> None:
 def test_a_boundary_that_is_unknown_beats_one_that_is_invented(name: str) -> None:
     p, truth = problem([camera(96)], shake(25), sigma=1 / 255, boundary="valid")
     invented, unknown = (made(name, boundary=b).solve(p) for b in ("padded", "unknown"))
-    assert psnr(unknown, truth) > psnr(invented, truth) + 2
+    assert psnr(unknown, truth) > psnr(invented, truth) + 1.5
 
 
 @pytest.mark.parametrize(
