@@ -32,6 +32,21 @@ class Schedule:
     alphas_cumprod: Tensor
 
     @classmethod
+    def of_betas(cls, betas: Tensor, *, zero_snr: bool = False) -> Schedule:
+        """The schedule with 1 - β_t = ᾱ_t / ᾱ_{t-1}, β float64 (N,).
+
+        Args:
+            betas: in (0, 1).
+            zero_snr: shift and stretch √ᾱ until the last level is noise alone (Lin et al. 2024, Algorithm 1).
+
+        Raises SettingError for fewer than two levels, or β out of range.
+        """
+        if len(betas) < 2 or not bool(((betas > 0) & (betas < 1)).all()):
+            raise SettingError("a schedule needs two betas at least, all of them between 0 and 1")
+        alphas_cumprod = torch.cumprod(1 - betas.double(), 0)
+        return cls(_to_zero_snr(alphas_cumprod) if zero_snr else alphas_cumprod)
+
+    @classmethod
     def make(cls, name: Name, steps: int = 1000) -> Schedule:
         """The schedule of that name. Raises SettingError for fewer than two steps."""
         if steps < 2:
@@ -88,3 +103,15 @@ def cosine_betas(steps: int, offset: float = 0.008) -> Tensor:
     t = torch.arange(steps + 1, dtype=torch.float64) / steps
     f = torch.cos((t + offset) / (1 + offset) * math.pi / 2) ** 2
     return (1 - f[1:] / f[:-1]).clamp(max=0.999)
+
+
+def scaled_linear_betas(steps: int, first: float, last: float) -> Tensor:
+    """√β linear from the first to the last (Rombach et al. 2022)."""
+    return torch.linspace(first**0.5, last**0.5, steps, dtype=torch.float64) ** 2
+
+
+def _to_zero_snr(alphas_cumprod: Tensor) -> Tensor:
+    a = alphas_cumprod.sqrt()
+    a = (a - a[-1]) * a[0] / (a[0] - a[-1])
+    # No signal at all has no logarithm: half the amplitude of the level before, thousands of times below the noise.
+    return torch.cat([a[:-1], a[-2:-1] / 2]) ** 2
