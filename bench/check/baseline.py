@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ from bench.errors import ResultError
 from bench.files import markdown_text, replacing, write_text
 from bench.metrics.evaluate import METRICS
 from bench.results import parquet as results
-from bench.results.folder import ResultsFolder
+from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
 
 FORMAT = "deblur-bench baseline 1"
@@ -31,8 +31,6 @@ COLUMNS = {
     **{name: results.COLUMNS[name] for name in ("y_sha", "weights_sha", "dtype", "device", "threads")},
     **{name: results.COLUMNS[name] for name in ("seconds", "n_A", "n_At", "nfe_forward", "nfe_backward")},
 }
-
-Row = Mapping[str, Any]
 
 
 @dataclass(frozen=True)

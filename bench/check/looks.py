@@ -11,12 +11,11 @@ from zipfile import BadZipFile
 
 import numpy as np
 
-from bench.check.baseline import Row
 from bench.check.rule import Comparison, Pair, losses
 from bench.check.verdict import Verdict
 from bench.metrics.evaluate import METRICS, Metric
 from bench.report.encode import data_uri, to_float
-from bench.results.folder import ResultsFolder
+from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.

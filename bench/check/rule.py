@@ -18,12 +18,12 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 
 from bench.check.baseline import measurement
 from bench.metrics.evaluate import METRICS
+from bench.results.folder import Row
 from bench.statistics.clusters import Design, influences
 from bench.statistics.interval import estimate
 from bench.statistics.multiplicity import holm
@@ -42,7 +42,7 @@ TOLERANCES = {
 #: Chance of a false alarm in a whole check of unchanged code, where chance enters at all.
 ALPHA = 0.01
 
-Pair = tuple[Mapping[str, Any], Mapping[str, Any]]
+Pair = tuple[Row, Row]
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def compare(
     return [c if c.p is None else replace(c, p=float(a)) for c, a in zip(comparisons, adjusted, strict=True)]
 
 
-def tolerance(metric: str, row: Mapping[str, Any], same_machine: bool) -> tuple[float, bool]:
+def tolerance(metric: str, row: Row, same_machine: bool) -> tuple[float, bool]:
     """(tolerated mean loss, whether a difference is exact) for rows of this type and solver."""
     double, single, chaotic = TOLERANCES[metric.removesuffix("_mean").removesuffix("_extrapolated")]
     if row["dtype"] == "float64" and row["device"] == "cpu":
@@ -174,12 +174,12 @@ def _compared(
     ]
 
 
-def cluster(row: Mapping[str, Any]) -> str:
+def cluster(row: Row) -> str:
     """The photograph (patient, sequence) that a row's picture is from: its group, else the picture itself."""
     return str(row.get("group") or measurement(row).scene)
 
 
-def _value(row: Mapping[str, Any], metric: str) -> float:
+def _value(row: Row, metric: str) -> float:
     value = row.get(f"m_{metric}")
     return math.nan if value is None else float(value)
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from bench.check.baseline import Record, Row
+from bench.check.baseline import Record
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
 from bench.metrics.evaluate import METRICS
+from bench.results.folder import Row
 
 
 def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:

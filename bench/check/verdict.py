@@ -8,9 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.check.baseline import MACHINE, Record, Row, measurement, same_protocol
+from bench.check.baseline import MACHINE, Record, measurement, same_protocol
 from bench.check.rule import Comparison, Pair, compare
 from bench.errors import ResultError
+from bench.results.folder import Row
 
 #: What a check may find.
 REASONS = ("metric", "failure", "missing", "cost", "time")

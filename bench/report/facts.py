@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from bench.report import text
-from bench.report.load import Row
+from bench.results.folder import Row
 
 
 def of_run(facts: dict[str, Any]) -> dict[str, Any]:

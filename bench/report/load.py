@@ -10,10 +10,8 @@ from typing import Any
 
 from bench.errors import ResultError
 from bench.report import certificates
-from bench.results.folder import Run, read_runs
+from bench.results.folder import Row, Run, read_runs
 from bench.results.identity import MeasurementId
-
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)

@@ -18,9 +18,10 @@ import numpy as np
 from bench.errors import ResultError
 from bench.report.board import Board
 from bench.report.encode import data_uri, psf_uri, script_json, signed_uri, support, to_float
-from bench.report.load import Pictures, Row
+from bench.report.load import Pictures
 from bench.report.payload import KEY_DIGITS
 from bench.report.residual import Whitener, whitener
+from bench.results.folder import Row
 from bench.results.identity import MeasurementId
 
 #: residuals are shown up to so many standard deviations

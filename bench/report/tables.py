@@ -10,7 +10,7 @@ import numpy as np
 
 from bench.report import facts
 from bench.report.board import Board, describe
-from bench.report.load import Row
+from bench.results.folder import Row
 from bench.statistics.leaderboard import Leaderboard, Pairwise, pairwise_differences
 from bench.statistics.leaderboard import leaderboard as statistics
 

@@ -11,9 +11,9 @@ from rich.text import Text
 
 from bench.report.board import SAMPLE, Board, describe
 from bench.report.conclusion import conclusion
-from bench.report.load import Row
 from bench.report.tables import leaderboard, pick_baseline
 from bench.report.text import count, interval, number, seconds, signed
+from bench.results.folder import Row
 from bench.statistics.leaderboard import Standing
 
 ARROW = {"higher": " ↑", "lower": " ↓", "one": ""}

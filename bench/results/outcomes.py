@@ -15,8 +15,11 @@ from typing import IO, Any
 from bench.errors import ResultError
 from bench.results.journal import parse
 
+#: What came of a cell: a line of the journal.
+Outcome = dict[str, Any]
 
-class Outcomes(Mapping[str, dict[str, Any]]):
+
+class Outcomes(Mapping[str, Outcome]):
     """Outcomes by cell key, read from the journal when they are asked for; of several of one cell the last.
 
     Attributes:

@@ -26,13 +26,11 @@ from bench.grid.read import parse_grid
 from bench.grid.yaml import Located, parse_yaml
 from bench.results import journal
 from bench.results import parquet as results
-from bench.results.folder import ResultsFolder, Run
+from bench.results.folder import ResultsFolder, Row, Run
 from bench.results.identity import MeasurementId
 
 #: relative difference of a metric that processors with other instructions may make: 7e-4 was seen (docs/cluster.md)
 TOLERANCE = 1e-3
-
-Row = dict[str, Any]
 
 #: what two runs must have in common
 _SAME = ("seed", "protocol", "metrics")

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, overload
 
 from bench.grid.cells import Cell, Phase
+from bench.results.folder import Row
 from bench.results.identity import MeasurementId
 from bench.running.training_note import training_note
 from bench.seeds import canonical
-
-Row = dict[str, Any]
 
 
 def place_of(cell: Cell) -> list[Any]:

@@ -23,7 +23,7 @@ from bench.grid.schema import Grid, SolverEntry
 from bench.results import journal
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder
-from bench.results.outcomes import Outcomes
+from bench.results.outcomes import Outcome, Outcomes
 from bench.running.environment import Shared, commit
 from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
@@ -32,7 +32,6 @@ from bench.running.tune import Choice, Search, searches_of
 from bench.seeds import digest
 
 #: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
-Outcome = dict[str, Any]
 
 
 class Progress(Protocol):

@@ -19,8 +19,8 @@ from bench.grid.planner import Planner, Setting
 from bench.grid.schema import SolverEntry
 from bench.grid.search import Candidate
 from bench.metrics.evaluate import METRICS
+from bench.results.outcomes import Outcome
 
-Outcomes = Mapping[str, Mapping[str, Any]]
 #: of cells those that are still to be solved
 Missing = Callable[[Iterable[Cell]], list[Cell]]
 
@@ -96,7 +96,7 @@ class Search:
     def _trials(self, candidates: Iterable[Candidate]) -> list[Trial]:
         return [Trial(c, list(self._plan(c))) for c in candidates]
 
-    def advance(self, outcomes: Outcomes, missing: Missing) -> list[Cell]:
+    def advance(self, outcomes: Mapping[str, Outcome], missing: Missing) -> list[Cell]:
         """Go as far as the outcomes carry; returns the cells that it waits for, none once it is over."""
         while self._asked:
             if waiting := missing(c for trial in self._asked for c in trial.cells):
@@ -132,7 +132,7 @@ class Search:
         """The trial with the smallest mean loss, the first of equals, and that loss."""
         return min(self._tried, key=lambda t: t[1])
 
-    def choice(self, outcomes: Outcomes) -> Choice:
+    def choice(self, outcomes: Mapping[str, Outcome]) -> Choice:
         """What it came to, once it is over."""
         tried = [(trial.candidate, loss) for trial, loss in self._tried]
         trial, loss = self.best
@@ -176,7 +176,7 @@ def _without_mismatch(settings: list[Setting]) -> list[Setting]:
     return list(first.values())
 
 
-def _loss(cells: Sequence[Cell], outcomes: Outcomes, metric: str) -> float:
+def _loss(cells: Sequence[Cell], outcomes: Mapping[str, Outcome], metric: str) -> float:
     values = [outcomes[c.key].get(f"m_{metric}") for c in cells]
     if not values or any(v is None or math.isnan(v) for v in values):
         return math.inf

@@ -19,7 +19,7 @@ from bench.verify.oracles.moments import Moments
 
 #: A PSF, or None for that of the oracle.
 Blur = np.ndarray | None
-Outcome = Literal["pass", "fail", "info"]
+CheckOutcome = Literal["pass", "fail", "info"]
 #: Largest change of a pixel that is rounding, in [-1, 1] units.
 ROUNDING = 1e-5
 #: Of χ², over that of exact samples, between the sizes.
@@ -35,7 +35,7 @@ class Check:
     """One invariance: ``info`` where it is reported but not required."""
 
     name: str
-    outcome: Outcome
+    outcome: CheckOutcome
     value: float
     text: str
 
@@ -113,5 +113,5 @@ def _chi2(solver: Solver, prior: GaussianPrior, blur: Blur, pixels: int, samples
     return moments.chi2(drawn, scene) / moments.chi2(Moments(scene.mean, scene.variance), scene)
 
 
-def _within(value: float, limit: float) -> Outcome:
+def _within(value: float, limit: float) -> CheckOutcome:
     return "pass" if value <= limit else "fail"

@@ -11,7 +11,7 @@ from bench.imaging.blur import convolve, otf
 from bench.methods.classical.conjugate_gradients import conjugate_gradients
 from bench.methods.classical.optim import noise_variance
 from bench.methods.classical.padding import crop, pad, sides_for
-from bench.methods.classical.spectra import Prior, inverse_prior, prior_scale
+from bench.methods.classical.spectra import SpectralPrior, inverse_prior, prior_scale
 from bench.methods.problem import Problem
 
 #: residual of the data's system, relative to its right-hand side: tighter ones change no estimate by 0.001 dB
@@ -45,7 +45,9 @@ class GaussianModel:
         self.m = torch.stack([image.mean((-2, -1), keepdim=True) for image in self.y])
 
     @classmethod
-    def fitted(cls, problem: Problem, prior: Prior, balance: float = 1.0, scale: float = 1.0) -> GaussianModel:
+    def fitted(
+        cls, problem: Problem, prior: SpectralPrior, balance: float = 1.0, scale: float = 1.0
+    ) -> GaussianModel:
         """The prior of the Wiener filter: a form of spectrum whose scale is the likeliest one for the padded data."""
         sides, grid = canvas(problem)
         Y = torch.fft.rfft2(pad(problem.y.double(), sides, "blend"))

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from bench.methods.classical.differences import laplacian_spectrum
 
-Prior = Literal["flat", "laplacian", "spectrum"]
+SpectralPrior = Literal["flat", "laplacian", "spectrum"]
 
 #: A noise level of zero is taken as this variance (a standard deviation of 0.03 grey levels of 255).
 VARIANCE_FLOOR = 1e-8
@@ -21,7 +21,7 @@ VARIANCE_FLOOR = 1e-8
 POWER_LAW_EXPONENT = 2.5
 
 
-def inverse_prior(prior: Prior, shape: tuple[int, int], like: Tensor) -> Tensor:
+def inverse_prior(prior: SpectralPrior, shape: tuple[int, int], like: Tensor) -> Tensor:
     """P(f) = 1 / S(f) up to scale, for S the power spectrum expected of an image: rfft2 layout (H, W // 2 + 1).
 
     flat: white, 1. laplacian: |L|^2 of the 5-point Laplacian, S ~ f^-4. spectrum: |f|^alpha, the power law of

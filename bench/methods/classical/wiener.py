@@ -7,11 +7,13 @@ from torch import Tensor
 
 from bench.methods.classical.optim import noise_variance
 from bench.methods.classical.padding import Padding, crop, pad, sides_for
-from bench.methods.classical.spectra import Prior, inverse_prior, prior_scale
+from bench.methods.classical.spectra import SpectralPrior, inverse_prior, prior_scale
 from bench.methods.problem import Problem
 
 
-def wiener(problem: Problem, prior: Prior = "spectrum", balance: float = 1.0, padding: Padding = "blend") -> Tensor:
+def wiener(
+    problem: Problem, prior: SpectralPrior = "spectrum", balance: float = 1.0, padding: Padding = "blend"
+) -> Tensor:
     """The estimate (B, C, H, W), not clipped: G = S conj(K) / (S |K|^2 + balance sigma^2), S = s / P.
 
     Args:

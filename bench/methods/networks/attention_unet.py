@@ -12,7 +12,7 @@ from torch.nn.functional import scaled_dot_product_attention, silu
 from bench.errors import SettingError
 
 
-class Seed003Config(BaseModel):
+class AttentionUNetConfig(BaseModel):
     """There is nothing to choose: the layers are those that the slides print."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -41,14 +41,14 @@ class SelfAttention(nn.Module):
         return x + self.to_out(out.transpose(-1, -2).reshape(x.shape))
 
 
-class Seed003UNet(nn.Module):
+class AttentionUNet(nn.Module):
     """Three levels (96, 192, 384), time injected at the bottleneck: (B, 1, H, W), (B,) -> (B, 1, H, W).
 
     The slides print layers and sizes but neither the activations nor how skips join: SiLU after every convolution
     and concatenation are what the printed sizes allow.
     """
 
-    def __init__(self, config: Seed003Config) -> None:
+    def __init__(self, config: AttentionUNetConfig) -> None:
         super().__init__()
         self.config = config
         self.time_mlp = nn.Sequential(nn.Linear(1, 384), nn.SiLU(), nn.Linear(384, 96))

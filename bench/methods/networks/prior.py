@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from bench.errors import BenchError
 from bench.methods.diffusion.error_spectrum import ErrorPower
 from bench.methods.diffusion.schedule import Schedule
-from bench.methods.networks.attention_unet import Seed003Config, Seed003UNet
+from bench.methods.networks.attention_unet import AttentionUNet, AttentionUNetConfig
 from bench.methods.networks.res_unet import ResUNet, ResUNetConfig
 from bench.methods.networks.unet import UNet, UNetConfig
 
-NetworkConfig = UNetConfig | ResUNetConfig | Seed003Config
+NetworkConfig = UNetConfig | ResUNetConfig | AttentionUNetConfig
 Prediction = Literal["epsilon", "v"]
 
 
@@ -50,7 +50,7 @@ class Prior(nn.Module):
     @property
     def stride(self) -> int:
         """Height and width of an image must be multiples of this."""
-        return self.network.config.stride if isinstance(self.network, UNet | ResUNet | Seed003UNet) else 1
+        return self.network.config.stride if isinstance(self.network, UNet | ResUNet | AttentionUNet) else 1
 
     @cached_property
     def _error(self) -> ErrorPower:
@@ -117,7 +117,7 @@ def build(
 def _module(network: NetworkConfig, schedule: Schedule) -> nn.Module:
     if isinstance(network, ResUNetConfig):
         return ResUNet(network, schedule)
-    return UNet(network) if isinstance(network, UNetConfig) else Seed003UNet(network)
+    return UNet(network) if isinstance(network, UNetConfig) else AttentionUNet(network)
 
 
 def scalar(value: float, like: Tensor) -> Tensor:

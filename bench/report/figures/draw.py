@@ -14,7 +14,7 @@ from bench.report.board import Board, describe, target
 from bench.report.figures import curves, frames, points
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import look, save, style
-from bench.report.load import Row
+from bench.results.folder import Row
 
 Drawn = tuple[str, str, str, Any, Frame]
 

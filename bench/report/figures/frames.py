@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 
 from bench.report.board import Board, describe
-from bench.report.load import Row
 from bench.report.tables import median
+from bench.results.folder import Row
 from bench.statistics import interval
 
 #: a pandas DataFrame; by pandas' own annotations a column of one may be any of six types
