@@ -26,7 +26,7 @@ class GoPro(RecordedPairs, Dataset):
     path: str
     #: the blurred frames: means of what the camera gave, or of what the sensor saw, with a gamma curve put back
     blurred: Literal["blur", "blur_gamma"] = "blur"
-    #: average 2 x 2 pixels first (the halved set of seed 001)
+    #: average 2 x 2 pixels first (the halved set of study 001)
     halved: bool = False
     #: side of the centred crop; None for the whole frame, 1280 x 720
     size: int | None = None

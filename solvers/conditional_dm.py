@@ -12,7 +12,7 @@ from bench.methods.networks.sample import Plan, Sampler
 
 @dataclass(frozen=True)
 class ConditionalDM(Solver):
-    """Conditional diffusion (seed 001): samples of x given y from a network that sees [x_t, y]; blind, any size."""
+    """Conditional diffusion (study 001): samples of x given y from a network that sees [x_t, y]; blind, any size."""
 
     #: network evaluations per sample; 1 gives the posterior mean in one evaluation
     steps: int = 20
@@ -26,7 +26,7 @@ class ConditionalDM(Solver):
     patch: int | None = None
     #: px that neighbouring patches share at least; None for a quarter of the patch
     overlap: int | None = None
-    #: average overlapping patches once, when they are sampled (as seed 001 does), or at every step
+    #: average overlapping patches once, when they are sampled (as study 001 does), or at every step
     join: Literal["end", "step"] = "end"
     #: patches per network evaluation
     batch: int = 16
@@ -36,7 +36,7 @@ class ConditionalDM(Solver):
     blind: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
-    reference: ClassVar[str] = "Innocenti 2023 (seed 001); Saharia et al. 2022, Palette"
+    reference: ClassVar[str] = "Innocenti 2023 (study 001); Saharia et al. 2022, Palette"
 
     def __post_init__(self) -> None:
         if min(self.steps, self.average, self.batch) < 1:

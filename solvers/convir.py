@@ -11,7 +11,7 @@ from bench.methods.networks.restore import restore
 
 @dataclass(frozen=True)
 class ConvIR(Solver):
-    """ConvIR (Cui et al. 2024; seed 004 without its multi-scale module): blind, one network evaluation, any size."""
+    """ConvIR (Cui et al. 2024; study 004 without its multi-scale module): blind, one network evaluation, any size."""
 
     #: side in px of the largest piece that the network sees at once; larger images are taken in patches
     patch: int = 256

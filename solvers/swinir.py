@@ -11,7 +11,7 @@ from bench.methods.networks.restore import restore
 
 @dataclass(frozen=True)
 class SwinIR(Solver):
-    """SwinIR (Liang et al. 2021; seed 002): attention in shifted windows, blind, one network evaluation, any size."""
+    """SwinIR (Liang et al. 2021; study 002): attention in shifted windows, blind, one evaluation, any size."""
 
     #: side in px of the largest piece that the network sees at once; larger images are taken in patches
     patch: int = 128

@@ -16,10 +16,11 @@ from bench.report.board import Board, describe
 from bench.report.figures.curves import unit_label
 from bench.report.figures.draw import Figure
 from bench.report.figures.style import OTHER, look, plain, save, style
-from bench.report.load import Results, Row, load
+from bench.report.load import Results, load
 from bench.report.page import rendered
 from bench.report.studies.table import Line, Table, Value
 from bench.report.text import number, signed
+from bench.results.folder import Row
 from bench.results.identity import MeasurementId
 from bench.statistics.interval import Estimate
 

@@ -14,10 +14,11 @@ from bench.errors import ResultError, SettingError, did_you_mean
 from bench.report import load as loading
 from bench.report.board import Board, describe
 from bench.report.conclusion import conclusion, ranking
-from bench.report.load import Pictures, Row
+from bench.report.load import Pictures
 from bench.report.pictures import stored_arrays
 from bench.report.tables import leaderboard, pick_baseline
 from bench.report.text import interval, number, seconds, signed
+from bench.results.folder import Row
 from bench.statistics.leaderboard import Standing
 
 if TYPE_CHECKING:

@@ -65,7 +65,7 @@ def balanced(balance: Balance, weighted: bool, sigma: Tensor, errors: Tensor) ->
 
 
 def frequency_loss(estimate: Tensor, truth: Tensor) -> Tensor:
-    """Seed 003's loss: mean absolute difference of the magnitudes of the unnormalised 2-D FFTs, a scalar."""
+    """Study 003's loss: mean absolute difference of the magnitudes of the unnormalised 2-D FFTs, a scalar."""
     return (torch.fft.fft2(estimate).abs() - torch.fft.fft2(truth).abs()).abs().mean()
 
 
@@ -80,7 +80,7 @@ def restoration(config: RestorationLoss, outputs: Sequence[Tensor], x: Tensor) -
 def multiscale(outputs: Sequence[Tensor], x: Tensor, frequency: float) -> Tensor:
     """Σ_i mean |x̂_i - x_i| + λ mean |(Re, Im) F x̂_i - (Re, Im) F x_i|, with F the unnormalised 2-D FFT.
 
-    Seed 004, equations 3 to 5. Truths of the coarser scales are bilinear samples of x. A network with one output has
+    Study 004, equations 3 to 5. Truths of the coarser scales are bilinear samples of x. A network with one output has
     one term.
     """
     total = x.new_zeros(())

@@ -14,7 +14,7 @@ from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 from bench.errors import SettingError, WeightsError
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks import conditional, multiscale, restorer, weights
-from bench.methods.networks.attention_unet import Seed003Config, SelfAttention
+from bench.methods.networks.attention_unet import AttentionUNetConfig, SelfAttention
 from bench.methods.networks.conditional import ConditionalUNet
 from bench.methods.networks.convir import ConvIR, ConvIRConfig
 from bench.methods.networks.prior import Prior, build, scalar
@@ -34,13 +34,13 @@ def tiny() -> Prior:
     return build(TINY, LINEAR, "v", {"network": TINY.model_dump(), "schedule": LINEAR, "prediction": "v"})
 
 
-def test_the_network_of_seed_000_has_15_722_625_parameters():
+def test_the_network_of_study_000_has_15_722_625_parameters():
     config = UNetConfig(channels=(64, 128, 256), layers=2, attention=(False, False, True), head_dim=8, dropout=0.1)
     assert count_parameters(UNet(config)) == 15_722_625
 
 
-def test_the_network_of_seed_003_has_6_614_881_parameters_and_keeps_the_shape():
-    prior = build(Seed003Config(kind="seed003"), {"name": "cosine", "steps": 1000}, "epsilon")
+def test_the_network_of_study_003_has_6_614_881_parameters_and_keeps_the_shape():
+    prior = build(AttentionUNetConfig(kind="seed003"), {"name": "cosine", "steps": 1000}, "epsilon")
     assert count_parameters(prior) == 6_614_881
     x = torch.randn(2, 1, 28, 28)
     assert prior(x, torch.tensor([0.0, 999.0])).shape == x.shape
@@ -48,7 +48,7 @@ def test_the_network_of_seed_003_has_6_614_881_parameters_and_keeps_the_shape():
         prior(x[..., :27], torch.zeros(2))
 
 
-def test_attention_of_seed_003_gathers_from_every_pixel_and_ignores_their_order():
+def test_attention_of_study_003_gathers_from_every_pixel_and_ignores_their_order():
     """Permuting the pixels permutes the output: there is no positional encoding."""
     torch.manual_seed(0)
     attention = SelfAttention(96)
@@ -191,8 +191,10 @@ def test_a_file_that_is_no_weights_is_refused_by_name(tmp_path: Path, content: b
     ("n", "multi_scale", "parameters"),
     [(3, True, 5_530_505), (7, True, 8_630_665), (15, True, 14_830_985), (6, True, 7_855_625), (6, False, 6_128_681)],
 )
-def test_convir_has_the_parameters_of_the_published_sizes_and_of_seed_004(n: int, multi_scale: bool, parameters: int):
-    """S, B and L of the paper; seed 004's n = 6 with and without the multi-scale module; RGB."""
+def test_convir_has_the_parameters_of_the_published_sizes_and_of_study_004(
+    n: int, multi_scale: bool, parameters: int
+):
+    """S, B and L of the paper; study 004's n = 6 with and without the multi-scale module; RGB."""
     with torch.device("meta"):
         network = ConvIR(ConvIRConfig(kind="convir", n=n, multi_scale=multi_scale, image_channels=3))
     assert count_parameters(network) == parameters

@@ -108,7 +108,7 @@ def altered(name: Alteration, pixels: np.ndarray = GRADIENT) -> np.ndarray:
     return out.astype(float)
 
 
-def test_the_alterations_of_seed_000_do_what_their_names_say():
+def test_the_alterations_of_study_000_do_what_their_names_say():
     before = GRADIENT.astype(float)
     assert np.array_equal(altered("none"), before)
     assert np.array_equal(altered("flip"), before[:, ::-1])

@@ -1,4 +1,4 @@
-"""Training pairs: seed 001's four modes, recorded pairs, bursts; reproducible, whoever makes them."""
+"""Training pairs: study 001's four modes, recorded pairs, bursts; reproducible, whoever makes them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def drawn(some: Exposures, n: int = 40) -> tuple[set[bytes], set[float], set[flo
     return {m.psf.tobytes() for m in found}, {m.T for m in found}, {float(m.level.sigma) for m in found}
 
 
-# --- the four modes of seed 001 -------------------------------------------------------------------------------
+# --- the four modes of study 001 -------------------------------------------------------------------------------
 
 
 def test_one_trajectory_is_one_fixed_kernel() -> None:

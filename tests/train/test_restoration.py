@@ -241,7 +241,7 @@ def test_a_short_training_lowers_the_validation_loss_by_a_fifth(kind: str, tmp_p
 
 # --- recipes --------------------------------------------------------------------------------------------------
 
-#: Seed 001's Table 1 in diffusers' terms, and how many parameters each network has.
+#: Study 001's Table 1 in diffusers' terms, and how many parameters each network has.
 TABLE_1 = {
     "base": 17_216_193,
     "multihead": 17_216_193,
@@ -257,7 +257,7 @@ RECIPES = Path(__file__).parents[2] / "recipes"
 
 @pytest.mark.skipif(not RECIPES.is_dir(), reason="there are no recipes beside the tests")
 @pytest.mark.parametrize("name", ["base", "multires", "biggan"])
-def test_the_networks_of_seed_001_have_the_parameters_that_their_recipes_state(name: str) -> None:
+def test_the_networks_of_study_001_have_the_parameters_that_their_recipes_state(name: str) -> None:
     recipe = read(RECIPES / f"seed001_table1_{name}.yaml")
     assert recipe.parameters == TABLE_1[name]
     with torch.device("meta"):

@@ -1,4 +1,4 @@
-"""Seed 000's alterations of a training image, with its strengths."""
+"""Study 000's alterations of a training image, with its strengths."""
 
 from __future__ import annotations
 

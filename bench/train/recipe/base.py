@@ -124,8 +124,8 @@ class BaseRecipe(Part):
 
     def identity(self) -> dict[str, Any]:
         """What must not change when a training is resumed: all but ``free`` and the length of the decay."""
-        identity = self.model_dump(mode="json", exclude={**dict.fromkeys(self.free, True), "optimiser": {"decay"}})
-        return {**identity, "repeat": self.data.train.repeat}
+        fixed = self.model_dump(mode="json", exclude={**dict.fromkeys(self.free, True), "optimiser": {"decay"}})
+        return {**fixed, "repeat": self.data.train.repeat}
 
     @property
     def sha(self) -> str:

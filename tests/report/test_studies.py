@@ -1,4 +1,4 @@
-"""The tables in the form of the seeds' studies, from made-up rows; each number checked by hand."""
+"""The tables in the form of the studies, from made-up rows; each number checked by hand."""
 
 from __future__ import annotations
 
