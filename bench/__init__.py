@@ -1,6 +1,6 @@
 """deblur-bench: a benchmark harness for image deblurring.
 
-This is the one public door: what a solver, an operator or a dataset needs is importable from here, and
+This is the one public door: what a solver, a prior, an operator or a dataset needs is importable from here, and
 importing it costs neither torch nor anything else that is slow. ``bench.run(grid)`` and ``bench.load(folder)`` are
 imported when they are used.
 """
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator
 from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
 from bench.files import roots
-from bench.methods.problem import Problem, Solver, tunable
+from bench.methods.problem import Prior, Problem, Solver, tunable
 from bench.plugins.import_path import import_object
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ __all__ = [
     "NoiseLevel",
     "Operator",
     "PluginError",
+    "Prior",
     "Problem",
     "PsfError",
     "Results",
@@ -58,5 +59,5 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-# solvers/, operators/, datasets/ lie beside bench/ in a checkout; in a wheel, inside it.
+# solvers/, priors/, operators/, datasets/ lie beside bench/ in a checkout; in a wheel, inside it.
 __path__[:] = [str(root) for root in roots()]

@@ -24,11 +24,12 @@ from torch import Tensor
 from bench.contracts import Cost
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import measure
-from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 from bench.methods.diffusion.levels import Level
 from bench.methods.make_problem import assemble
-from bench.methods.networks.priors import load_prior
+from bench.methods.networks.weights import load
 from bench.plugins.lookup import built_in, load_plugin
+from bench.plugins.weights import find_weights
 from bench.seeds import generator
 
 #: seconds around the network over those in it, at most
@@ -68,7 +69,7 @@ class Clock:
 class Timed(Denoiser):
     """A denoiser that is on the clock, forwards and backwards."""
 
-    def __init__(self, prior: Prior, clock: Clock, cost: Cost):
+    def __init__(self, prior: PriorModel, clock: Clock, cost: Cost):
         super().__init__(prior, cost)
         self.clock = clock
 
@@ -95,7 +96,7 @@ def samplers(steps: int) -> list[tuple[str, Any]]:
     return found
 
 
-def share(name: str, solver: Any, prior: Prior, size: int, boundary: Boundary) -> Row:
+def share(name: str, solver: Any, prior: PriorModel, size: int, boundary: Boundary) -> Row:
     """One solve."""
     photos = made("dataset", "photos", split="test", size=size, margin=24)
     exposed = made("operator", "boracchi_foi", length=16).psf(generator("overhead"))
@@ -112,7 +113,7 @@ def share(name: str, solver: Any, prior: Prior, size: int, boundary: Boundary) -
 
 def rows(options: argparse.Namespace) -> Iterator[Row]:
     """Every sampler on both boundaries, the smallest share of the repeats."""
-    prior = load_prior("photos")
+    prior = load(find_weights("photos"))
     boundaries: tuple[Boundary, ...] = ("valid", "circular")
     for boundary in boundaries:
         for name, solver in samplers(options.steps):

@@ -33,8 +33,9 @@ from bench.methods.diffusion.denoiser import Denoiser
 from bench.methods.diffusion.levels import levels
 from bench.methods.libraries.deepinv_prior import DeepinvPrior
 from bench.methods.make_problem import assemble
-from bench.methods.networks.priors import load_prior
+from bench.methods.networks.weights import load
 from bench.methods.problem import Problem
+from bench.plugins.weights import find_weights
 from bench.seeds import generator
 
 COLUMNS = {
@@ -133,7 +134,7 @@ class Photographs:
     """Measurements of photographs: of a validation one, and of test ones."""
 
     def __init__(self, size: int, images: int):
-        self.prior = load_prior("photos")
+        self.prior = load(find_weights("photos"))
         self.val = self._problems("val", size, 1)
         self.test = self._problems("test", size, images)
 
@@ -187,7 +188,7 @@ def rows(options: argparse.Namespace) -> Iterator[Row]:
 
 def batches(options: argparse.Namespace) -> Iterator[Batched]:
     """The network by batch on one thread, and one image on two."""
-    prior = load_prior("photos")
+    prior = load(find_weights("photos"))
     level = levels(prior.schedule, "uniform", 3)[0]
     for threads, batch in ((1, 1), (1, 4), (1, 16), (2, 1), (2, 16)):
         torch.set_num_threads(threads)

@@ -28,8 +28,6 @@ class DAPS(Solver):
     spread: float = tunable(1.0, low=0.25, high=1.0)
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "mean"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

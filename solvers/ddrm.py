@@ -25,8 +25,6 @@ class DDRM(Solver):
     eta_b: float = 1.0
     #: how a ``valid`` measurement is extended to a periodic one
     padding: Literal["zero", "mean", "edge", "reflect", "blend"] = "blend"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

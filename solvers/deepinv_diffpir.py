@@ -27,8 +27,6 @@ class DeepinvDiffpir(Solver):
     zeta: float = 0.1
     #: how a ``valid`` measurement is extended to a periodic one
     padding: Literal["zero", "mean", "edge", "reflect", "blend"] = "blend"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

@@ -22,8 +22,6 @@ class DeepinvDps(Solver):
     #: deepinv's weight of the data term, 1 by default; its documentation says "typically in the hundreds"
     weight: float = 1.0
     guidance: Literal["norm", "annealed"] = "norm"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

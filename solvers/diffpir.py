@@ -27,8 +27,6 @@ class DiffPIR(Solver):
     warm: float = 0.0
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "mean"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

@@ -26,8 +26,6 @@ class DPS(Solver):
     likelihood: Literal["gaussian", "poisson"] = "gaussian"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

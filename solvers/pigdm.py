@@ -25,8 +25,6 @@ class PiGDM(Solver):
     variance: Literal["published", "measured"] = "published"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

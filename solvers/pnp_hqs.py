@@ -24,8 +24,6 @@ class PnpHqs(Solver):
     last: float = 0.3
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "pixel"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     needs_prior: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"

@@ -28,8 +28,6 @@ class RedDiff(Solver):
     init: Literal["measurement", "adjoint", "wiener", "zero"] = "wiener"
     #: differentiate through the network, as a loss on |ε_θ - ε|² without a stop-gradient would
     through_network: bool = False
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     point: ClassVar[bool] = True

@@ -30,8 +30,6 @@ class Sprox(Solver):
     warm: float = 0.0
     #: noise variance of each pixel, or that of the mean intensity
     photons: Literal["pixel", "mean"] = "pixel"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True

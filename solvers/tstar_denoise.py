@@ -19,8 +19,6 @@ class TstarDenoise(Solver):
 
     #: evaluations of the reverse SDE from t* on, which gives a posterior sample; 0 gives the posterior mean
     sample: int = 0
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     denoises: ClassVar[bool] = True

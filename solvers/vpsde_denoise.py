@@ -23,8 +23,6 @@ class VpsdeDenoise(Solver):
     #: noise levels to visit: those of the prior's own steps, or of the cosine schedule of the slides, as far as the
     #: prior knows them
     schedule: Literal["prior", "cosine"] = "prior"
-    #: trained prior: a shipped name or a .safetensors file
-    weights: str = "photos"
 
     stochastic: ClassVar[bool] = True
     denoises: ClassVar[bool] = True

@@ -15,7 +15,7 @@ from bench.files import built_in_folder, roots
 from bench.plugins.lookup import built_in
 
 PACKAGE = roots()[0]
-KINDS = ("solvers", "operators", "datasets")
+KINDS = ("solvers", "priors", "operators", "datasets")
 #: what lies beside the package in a checkout, and in it in a wheel
 BESIDE = (*KINDS, "grids", "recipes", "sites", "weights")
 BENCH = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in BESIDE)
@@ -56,6 +56,7 @@ ROOMS: dict[str, set[str]] = {
 #: rooms that plug-ins of a folder may import, besides the public door
 FOR_PLUGINS = {
     "solvers": {"methods", "errors"},
+    "priors": {"methods", "plugins", "errors"},
     "operators": {"imaging", "errors"},
     "datasets": {"imaging", "seeds", "errors"},
 }
@@ -200,7 +201,7 @@ def test_every_operator_and_dataset_works_without_torch() -> None:
 
 CHECKOUT = PACKAGE.parent
 TEXTS = [p for p in [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")] if p.name != "CHANGELOG.md"]
-PLACES = "bench|solvers|operators|datasets|tests|benchmarks|grids|recipes"
+PLACES = "bench|solvers|priors|operators|datasets|tests|benchmarks|grids|recipes"
 
 
 @pytest.mark.skipif(not (CHECKOUT / "pyproject.toml").is_file(), reason="there are no docs beside the package")

@@ -20,9 +20,8 @@ from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parents[1]
-FILES = [
-    f for part in ("bench", "solvers", "operators", "datasets", "benchmarks") for f in (ROOT / part).rglob("*.py")
-]
+PARTS = ("bench", "solvers", "priors", "operators", "datasets", "benchmarks")
+FILES = [f for part in PARTS for f in (ROOT / part).rglob("*.py")]
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "tarfile"}
 CALLS = {

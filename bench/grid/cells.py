@@ -115,6 +115,8 @@ class Cell:
         samples: how many posterior samples a stochastic solver draws.
         keep: whether the estimate is stored for the report.
         unverified: what of the code behind it cannot be followed, so that the key may miss a change; mostly empty.
+        prior: what the solver takes for known of sharp images; None for one that needs no prior.
+        prior_id: its name in tables; not in the key.
     """
 
     key: str
@@ -130,6 +132,8 @@ class Cell:
     samples: int = 1
     keep: bool = False
     unverified: str = ""
+    prior: Ref | None = None
+    prior_id: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:
@@ -141,6 +145,9 @@ class Cell:
             "solver": self.label,
             "solver_name": self.solver.name,
             "solver_settings": canonical(self.solver.settings),
+            "prior": self.prior_id,
+            "prior_name": None if self.prior is None else self.prior.name,
+            "prior_settings": None if self.prior is None else canonical(self.prior.settings),
             "weights_sha": self.parts.get("weights"),
             "unverified": self.unverified or None,
             "family": flags.get("family", "variational"),
@@ -177,8 +184,8 @@ def cell_of(data: Mapping[str, Any]) -> Cell:
     shot, degradation = data["shot"], data["shot"]["degradation"]
     parts = {"blur": Ref(**degradation["blur"]), "noise": Ref(**degradation["noise"])}
     restored = {"degradation": Degradation(**{**degradation, **parts}), "dataset": Ref(**shot["dataset"])}
-    solver, metrics = Ref(**data["solver"]), tuple(data["metrics"])
-    return Cell(**{**data, "shot": Shot(**{**shot, **restored}), "solver": solver, "metrics": metrics})
+    own = {"solver": Ref(**data["solver"]), "prior": None if data["prior"] is None else Ref(**data["prior"])}
+    return Cell(**{**data, **own, "shot": Shot(**{**shot, **restored}), "metrics": tuple(data["metrics"])})
 
 
 def estimator(same_as: str | Mapping[str, Mapping[Any, str]] | None, settings: Mapping[str, Any]) -> str | None:

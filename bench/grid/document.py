@@ -11,6 +11,7 @@ from bench.errors import SettingError, did_you_mean
 from bench.grid import limits
 from bench.grid.conditions import Expression
 from bench.grid.limits import Path_
+from bench.grid.priors import DEFAULT
 from bench.grid.schema import Execution, MetricName, Protocol, Section, StudyName, TuneSection
 from bench.imaging.psf import require_distortion
 
@@ -112,6 +113,7 @@ class Document(Section):
     data: Data
     blur: list[Any]
     noise: list[Any]
+    prior: Any = DEFAULT
     psf_error: list[Distortion] = Field(default=[Distortion()], min_length=1)
     sigma_factor: list[Annotated[float, BeforeValidator(_positive)]] = Field(default=[1.0], min_length=1)
     solvers: list[Any]

@@ -9,6 +9,7 @@ from itertools import product
 from typing import Any, Literal
 
 from bench.contracts import Operator
+from bench.errors import WeightsError
 from bench.grid.cells import Cell, Degradation, Phase, Ref, Shot, error_id, instance
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex, Indexed
@@ -79,6 +80,31 @@ def _keyed(plugin: Plugin, settings: Mapping[str, Any]) -> list[Any]:
     return [code.digest, code.packages, plugin.class_name, keyed(plugin, settings)]
 
 
+def _parts_of(ref: Ref) -> dict[str, str]:
+    """A solver's or a prior's code, settings and files as parts of a key: theme -> hash."""
+    contents = keyed(ref.plugin, ref.settings)
+    files = {n: v for n, v in contents.items() if v != ref.settings[n]}
+    parts = {
+        f"{ref.kind} code": code_of(ref.plugin).digest[:16],
+        f"{ref.kind} settings": digest({n: None if n in files else v for n, v in ref.settings.items()})[:16],
+    }
+    if "weights" in ref.settings and (weights := ref.settings["weights"]):
+        parts["weights"] = _weights_sha(weights, files.get("weights"))
+    if files:
+        parts["files" if ref.kind == "solver" else f"{ref.kind} files"] = digest(files)[:16]
+    return parts
+
+
+def _weights_sha(name: Any, content: Any) -> str:
+    """sha256 of what a parameter ``weights`` names. Raises WeightsError where there is no such file or folder."""
+    try:
+        return sha256(find_weights(str(name)))
+    except WeightsError:
+        if isinstance(content, dict):  # a folder, as other people's networks come in
+            return content["content"]
+        raise
+
+
 def _joined(reasons: Iterable[str]) -> str:
     return "; ".join(dict.fromkeys(r for r in reasons if r))
 
@@ -130,7 +156,9 @@ class Planner:
 
     def wanted(self, setting: Setting, entry: SolverEntry) -> bool:
         """Whether ``exclude`` and ``--only`` let this pair pass. Raises SettingError for unknown names."""
-        names = {**self._nothing, **setting.names, "solver": entry.variant.base, "label": entry.label}
+        prior = None if entry.prior is None else entry.prior.id
+        solver = {"solver": entry.variant.base, "label": entry.label, "prior": prior}
+        names = {**self._nothing, **setting.names, **solver}
         return not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
 
     def groups(self, entry: SolverEntry) -> list[list[Setting]]:
@@ -159,9 +187,10 @@ class Planner:
     ) -> Iterator[Cell]:
         """The cells of a solver with one candidate on the phase's split, or on the shot of that key alone."""
         solver = Ref.of(entry.variant.plugin, {**entry.variant.settings, **(candidate or {})})
-        parts = self._parts(phase, solver)
+        prior = None if entry.prior is None else Ref.of(entry.prior.plugin, entry.prior.settings)
+        parts = self._parts(phase, solver, prior)
         samples = int(parts.get("samples", 1))
-        open_ends = unverified(solver.plugin, solver.settings)
+        open_ends = _joined(unverified(r.plugin, r.settings) for r in (solver, prior) if r is not None)
         for setting in settings:
             mismatch = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for exposed, keep in self.shots(setting, "val" if phase == "val" else "test"):
@@ -182,26 +211,24 @@ class Planner:
                     samples=samples,
                     unverified=_joined([open_ends, setting.unverified, self._unverified(exposed.dataset)]),
                     keep=keep and phase != "val",
+                    prior=prior,
+                    prior_id=None if entry.prior is None else entry.prior.id,
                 )
 
-    def _parts(self, phase: Phase, solver: Ref) -> dict[str, str]:
+    def _parts(self, phase: Phase, solver: Ref, prior: Ref | None) -> dict[str, str]:
         """What the keys of a solver's cells are made of, whatever is measured: theme -> hash."""
-        plugin = solver.plugin
-        code, contents = code_of(plugin), keyed(plugin, solver.settings)
-        files = {n: v for n, v in contents.items() if v != solver.settings[n]}
+        packages = code_of(solver.plugin).packages
         parts = {
-            "solver code": code.digest[:16],
-            "solver settings": digest({n: None if n in files else v for n, v in solver.settings.items()})[:16],
-            "packages": digest(code.packages)[:16],
+            **_parts_of(solver),
+            "packages": digest(packages)[:16],
             "harness code": harness_digest()[:16],
             "protocol": digest([self._protocol, self.grid.metrics])[:16],
         }
-        if (samples := self.grid.draws(phase) if plugin.flags.get("stochastic") else 1) > 1:
+        if (samples := self.grid.draws(phase) if solver.plugin.flags.get("stochastic") else 1) > 1:
             parts["samples"] = str(samples)
-        if "weights" in solver.settings:
-            parts["weights"] = sha256(find_weights(solver.settings["weights"]))
-        if files:
-            parts["files"] = digest(files)[:16]
+        if prior is not None:
+            every = sorted({*packages, *code_of(prior.plugin).packages})
+            parts |= {**_parts_of(prior), "packages": digest(every)[:16]}
         return parts
 
     def _unverified(self, dataset: Ref) -> str:

@@ -7,8 +7,10 @@ of a file are listed at once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +20,7 @@ from bench.grid import limits
 from bench.grid.candidates import tuning_of
 from bench.grid.document import ALLOWED, Document, validate
 from bench.grid.limits import Path_
+from bench.grid.priors import prior_variants, refuse_weights
 from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSection
 from bench.grid.source_ids import is_id, source_ids
 from bench.grid.variants import Variant, expand
@@ -171,13 +174,36 @@ class _Entries:
         solvers: list[SolverEntry] = []
         for name, settings, path in self.entries("solvers"):
             tune, oracle = settings.pop("tune", None), settings.pop("oracle", None)
-            for variant in self.expanded("solver", Entry(name, settings, path)):
+            priors = self.priors(name, settings, path)
+            for prior, variant in product(priors, self.expanded("solver", Entry(name, settings, path))):
+                label = f"{variant.id} · {prior.id}" if prior is not None and len(priors) > 1 else variant.id
                 with self.noting(f"{name}: tune", *path):
                     for axes in (tune, oracle):
                         _require_few(axes if isinstance(axes, dict) else {})
-                    solvers.append(SolverEntry(variant, tuning_of(variant, tune, oracle, section.budget, self.base)))
+                    tuning = tuning_of(variant, tune, oracle, section.budget, self.base)
+                    solvers.append(SolverEntry(variant, tuning, label, prior))
         self.unique("solvers", [s.label for s in solvers])
         return solvers
+
+    def priors(self, name: str, settings: dict[str, Any], path: Path_) -> Sequence[Variant | None]:
+        """The priors that a solver runs with: its own, else the grid's; None for one that needs no prior."""
+        with self.noting(name, *path):
+            plugin = find_plugin("solver", name, self.base)
+            if not plugin.flags.get("needs_prior"):
+                return [None]
+            refuse_weights(plugin, settings)
+            if "prior" not in settings:
+                return self.shared_priors
+            with self.noting(name, *path, "prior"):
+                return prior_variants(settings.pop("prior"), self.base)
+        return []
+
+    @cached_property
+    def shared_priors(self) -> list[Variant]:
+        """Those of all solvers that name none."""
+        with self.noting("prior", "prior"):
+            return prior_variants(self.document.prior, self.base)
+        return []
 
     def unique(self, key: str, ids: list[str]) -> None:
         """Note ids that stand twice, or cannot be printed."""

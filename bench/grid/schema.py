@@ -83,15 +83,16 @@ class TuneSection(Section):
 
 @dataclass(frozen=True)
 class SolverEntry:
-    """A solver with its settings, and what is to be tuned about it."""
+    """A solver with its settings, what is to be tuned about it, and the prior of one that needs a prior.
+
+    Attributes:
+        label: its name in tables: that of the variant, and of the prior where the solver runs with several.
+    """
 
     variant: Variant
     tuning: Tuning | None
-
-    @property
-    def label(self) -> str:
-        """Its name in tables."""
-        return self.variant.id
+    label: str
+    prior: Variant | None = None
 
 
 @dataclass(frozen=True)

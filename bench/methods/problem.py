@@ -1,4 +1,4 @@
-"""What a solver gets and what it is: Problem, Solver, tunable."""
+"""What a solver gets and what it is: Problem, Solver, Prior, tunable."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from bench.imaging.blur import Blur
-    from bench.methods.diffusion.denoiser import Denoiser
+    from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 
 T = TypeVar("T")
 
@@ -53,7 +53,7 @@ class Problem:
         noise: the noise level, tensors of shape (B,), true or with an error likewise; blind solvers have none.
         rng: one numpy generator per image; the only randomness a solver may use.
         cost: counts calls; ``cost.watch(net)`` for a network of your own.
-        prior: trained denoiser of a solver that declares ``needs_prior``; counts its calls. The others have none.
+        prior: denoiser of a solver that declares ``needs_prior``; counts its calls. The others have none.
         burst: measurements (B, N, C, H, W) of neighbouring frames behind the same blur, each with noise of its own;
             the middle one is y. None where the dataset has single pictures.
     """
@@ -84,7 +84,7 @@ class Problem:
 
     @property
     def prior(self) -> Denoiser:
-        """The trained denoiser."""
+        """E[x_0 given x_t]: a network's, or one in closed form."""
         return _given(self._prior, "prior", "no needs_prior = True")
 
     @property
@@ -137,7 +137,7 @@ class Solver:
         stochastic: draws from ``problem.rng``: each run is another sample.
         point: stochastic, yet a run gives an estimate and not a sample of the posterior.
         denoises: removes noise alone: only for the operator ``identity``.
-        needs_prior: gets ``problem.prior``, the trained denoiser that its setting ``weights`` names.
+        needs_prior: gets ``problem.prior``, the prior that the grid's ``prior:`` names.
         reference: paper, with the equation where it helps.
         same_as: name of the estimator that several solvers implement, so that statistics count their rows once:
             one objective or one formula, weights apart. Where a parameter decides: {parameter: {value: name}}.
@@ -162,3 +162,25 @@ class Solver:
         import torch
 
         return torch.stack([self.solve(problem) for _ in range(n)])
+
+
+class Prior:
+    """What is known of sharp images. Subclass as a frozen dataclass whose fields are the parameters.
+
+    It is a plug-in like a solver: a grid names it under ``prior:``, and solvers that declare ``needs_prior`` see it
+    as ``problem.prior``. Files are read in ``load``, not when it is made. Nothing may be unpickled and nothing
+    downloaded: what a parameter names is a file that the user has, and enters content keys by its sha256. One called
+    ``weights`` names a file, a folder or shipped weights, and a run stops at once where there is none.
+
+    Attributes:
+        reference: paper, with the equation where it helps.
+    """
+
+    reference: ClassVar[str] = ""
+
+    def load(self) -> PriorModel:
+        """A new model, on the CPU; the harness moves it to its device and freezes it.
+
+        Raises WeightsError where a file is missing or holds something else.
+        """
+        raise NotImplementedError

@@ -29,10 +29,10 @@ HARNESS = (
     "bench.running.score",
 )
 
-#: What the harness imports and yet is no part of it: what runs trained weights belongs to the solvers that use it,
+#: What the harness imports and yet is no part of it: what counts a prior's calls belongs to the solvers that use one,
 #: and what reads picture files to the datasets that do; of these the key holds the pixels.
-APART = ("bench.methods.networks.priors", "bench.imaging.picture_files", "bench.imaging.pairs")
-PRIORS = APART[0]
+APART = ("bench.methods.diffusion.denoiser", "bench.imaging.picture_files", "bench.imaging.pairs")
+DENOISER = APART[0]
 
 #: What stores, describes or looks up: it changes no number, or only through what the key holds already (settings,
 #: the hash of an image's pixels, that of weights).
@@ -81,10 +81,10 @@ def _stamp_now(file: Path) -> tuple[int, int] | None:
 
 
 def start_files(plugin: Plugin) -> set[Path]:
-    """The plug-in's own files: all of its folder where it is one; what runs trained weights where it needs them."""
+    """The plug-in's own files: all of its folder where it is one; what counts calls of a prior where it needs one."""
     files = {plugin.path}
     if plugin.flags.get("needs_prior"):
-        files |= files_of(PRIORS)
+        files |= files_of(DENOISER)
     if plugin.path.name == "__init__.py":
         files |= set(plugin.path.parent.rglob("*.py"))
     return files

@@ -9,12 +9,13 @@ from typing import Any, Literal
 
 from bench.errors import PluginError
 
-Kind = Literal["solver", "operator", "noise", "dataset"]
+Kind = Literal["solver", "prior", "operator", "noise", "dataset"]
 
 
 #: kind -> (folder and entry point group, name of the contract that its class subclasses)
 KINDS: dict[str, tuple[str, str]] = {
     "solver": ("solvers", "Solver"),
+    "prior": ("priors", "Prior"),
     "operator": ("operators", "Operator"),
     "noise": ("operators", "Noise"),
     "dataset": ("datasets", "Dataset"),
@@ -42,7 +43,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A solver, operator, noise model or dataset, described without importing it.
+    """A solver, prior, operator, noise model or dataset, described without importing it.
 
     Attributes:
         name: as the user wrote it (paths keep their ``./``).

@@ -113,15 +113,18 @@ def _joined(rows: Sequence[Row], column: str) -> str:
 
 
 def weights_of(rows: Sequence[Row]) -> str:
-    """Name and short SHA-256 of the weights behind a solver's rows; "" for one that has none.
+    """Name and short SHA-256 of the weights or the prior behind a solver's rows; "" for one that has none.
 
     Several files (a solver tuned over them, or runs put together) are all listed.
     """
-    used = dict.fromkeys((_weights_name(r), str(r["weights_sha"])[:SHA_DIGITS]) for r in rows if r.get("weights_sha"))
+    trained = [r for r in rows if r.get("weights_sha") or r.get("prior")]
+    used = dict.fromkeys((_weights_name(r), str(r.get("weights_sha") or "")[:SHA_DIGITS]) for r in trained)
     return ", ".join(" ".join(filter(None, pair)) for pair in used)
 
 
 def _weights_name(row: Row) -> str:
+    if row.get("prior"):
+        return str(row["prior"])
     return PurePath(str(facts.parse(row.get("solver_settings")).get("weights") or "")).stem
 
 

@@ -210,7 +210,7 @@ class Solvers:
             process.end()
 
     def check(self, refs: Sequence[Ref]) -> None:
-        """Build solvers. Raises what is wrong with the first that cannot be built: one of ``bench.errors``."""
+        """Build solvers and priors. Raises what is wrong with the first that cannot be built: one of ``bench.errors``."""
         by_file: dict[str, list[Ref]] = {}
         for ref in refs:
             by_file.setdefault(_file(ref), []).append(ref)
@@ -223,8 +223,9 @@ class Solvers:
 
     def solve(self, given: Given, sensed: Sequence[Sensed], timeout: float) -> Attempt:
         """What the solver comes to, as far as it can be believed. Raises SolverFailed, PluginError."""
-        name = canonical([_file(given.solver), given.solver.settings])
-        process = self._solvers.pop(name, None) or self._fork(given.solver)
+        refs = [given.solver] if given.prior is None else [given.solver, given.prior]
+        name = canonical([[_file(r), r.settings] for r in refs])
+        process = self._solvers.pop(name, None) or self._fork(refs)
         shape = (given.samples, len(sensed), *sensed[0].y.shape)
         size = np.dtype(given.dtype).itemsize * int(np.prod(shape))
         try:
@@ -258,10 +259,10 @@ class Solvers:
         while len(self._solvers) > self._room:
             self._solvers.popitem(last=False)[1].end(GRACE)
 
-    def _fork(self, ref: Ref) -> _Process:
-        process = self._forked(ref)
+    def _fork(self, refs: Sequence[Ref]) -> _Process:
+        process = self._forked(refs[0])
         try:
-            self._load(process, [ref], build=True)
+            self._load(process, refs, build=True)
         except BenchError:
             process.end()
             raise
@@ -336,19 +337,21 @@ class Solvers:
 
 
 def _file(ref: Ref) -> str:
-    return ref.path or ref.name
+    return ref.path or f"{ref.kind} {ref.name}"
 
 
 def _believed(answer: Message, shape: tuple[int, ...], dtype: str) -> Attempt:
     """An answer whose parts are of the kinds that a row holds, whatever ran in the process that it is from."""
     try:
         cost = answer.data["cost"]
-        seconds, peak = float(cost["seconds"]), float(cost["peak_rss_mb"])
+        seconds, peak, note = float(cost["seconds"]), float(cost["peak_rss_mb"]), cost.get("prior_note")
         (x,) = answer.arrays
         sound = x.shape == shape and x.dtype == np.dtype(dtype) and bool(np.isfinite(x).all())
-        if not (sound and 0 <= seconds < 1e12 and 0 <= peak < 1e12):
+        plain = note is None or (isinstance(note, str) and len(note) < 1000)
+        if not (sound and plain and 0 <= seconds < 1e12 and 0 <= peak < 1e12):
             raise ValueError
-        return Attempt(x.astype(np.float64), {**counts(cost), "seconds": seconds, "peak_rss_mb": peak})
+        columns = {**counts(cost), "seconds": seconds, "peak_rss_mb": peak, "prior_note": note}
+        return Attempt(x.astype(np.float64), columns)
     except (ValueError, TypeError, KeyError) as error:
         message = "its process said something other than an estimate of the right shape and type"
         raise SolverFailed(_failure("invalid", "SolverError", message, "")) from error

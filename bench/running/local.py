@@ -281,11 +281,11 @@ def failure(error: BaseException, timeout: float) -> dict[str, Any]:
 
 
 def batches(cells: Sequence[Cell], size: int) -> list[list[Cell]]:
-    """Cells that one solver can do in one call: same solver, settings and degradation, at most ``size``."""
+    """Cells that one solver can do in one call: same solver, prior, settings and degradation, at most ``size``."""
     batches: list[list[Cell]] = []
     for cell in cells:
         last = batches[-1] if batches else []
-        alike = last and (last[0].solver, last[0].solver.settings) == (cell.solver, cell.solver.settings)
+        alike = last and (last[0].solver, last[0].prior) == (cell.solver, cell.prior)
         if alike and last[0].shot.degradation == cell.shot.degradation and len(last) < size:
             last.append(cell)
         else:

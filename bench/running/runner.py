@@ -196,9 +196,10 @@ class Runner:
             return [_answer(call, self.grid.run.timeout) for call in calls]
 
     def _check(self, engine: Engine, cells: Sequence[Cell]) -> None:
-        solvers = {digest([c.solver.name, c.solver.path, c.solver.settings]): c.solver for c in cells}
+        refs = [r for c in cells for r in (c.solver, c.prior) if r is not None]
+        distinct = {digest([r.kind, r.name, r.path, r.settings]): r for r in refs}
         try:
-            engine.check(list(solvers.values())).result()
+            engine.check(list(distinct.values())).result()
         except SettingError as error:
             raise GridError(str(error)) from error
 

@@ -75,6 +75,8 @@ def given(cells: Sequence[Cell], device: str) -> Given:
         device=device,
         blind=bool(first.solver.plugin.flags.get("blind", False)),
         sigma_factor=first.shot.degradation.sigma_factor,
+        prior=first.prior,
+        prior_files=first.parts.get("prior files"),
     )
 
 

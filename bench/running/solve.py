@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache
 from numbers import Integral
 from typing import TYPE_CHECKING, Any
 
@@ -21,12 +21,12 @@ from bench.errors import SolverError
 from bench.grid.cells import Ref, instance
 from bench.imaging.blur import Boundary
 from bench.methods.make_problem import Sensed, assemble
-from bench.methods.problem import Problem, Solver
+from bench.methods.problem import Prior, Problem, Solver
 from bench.running.environment import peak_mb, reset_peak
 from bench.seeds import keyed
 
 if TYPE_CHECKING:
-    from bench.methods.diffusion.denoiser import Denoiser
+    from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 
 #: A first solve that took less is not what a warm call takes: it is timed again.
 WARM_BELOW = 1.0
@@ -42,6 +42,8 @@ class Given:
         keys: of each measurement, what the solver's random generator is keyed with.
         blind: the solver gets neither PSF nor noise level.
         sigma_factor: noise standard deviation that it assumes, over the true one.
+        prior: of a solver that needs one.
+        prior_files: hash of the files that the prior's parameters name.
     """
 
     solver: Ref
@@ -52,6 +54,8 @@ class Given:
     device: str
     blind: bool
     sigma_factor: float
+    prior: Ref | None = None
+    prior_files: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,7 +64,7 @@ class Attempt:
 
     Attributes:
         x: its estimate or its samples, (K, B, C, H, W) in the type of the problem.
-        cost: columns of its row: calls counted, seconds of a warm call, peak memory in MiB.
+        cost: columns of its row: calls counted, seconds of a warm call, peak memory in MiB, a note on the prior.
     """
 
     x: np.ndarray
@@ -81,8 +85,8 @@ def attempt(given: Given, sensed: Sequence[Sensed]) -> Attempt:
     return Attempt(x.detach().cpu().numpy(), {**cost, "seconds": seconds / len(sensed), "peak_rss_mb": peak})
 
 
-def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, dict[str, int], float]:
-    problem = _problem(solver, given, sensed)
+def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, dict[str, Any], float]:
+    problem = _problem(given, sensed)
     shape, dtype, cost, n = problem.y.shape, problem.y.dtype, problem.cost, given.samples
     _synchronise(given.device)
     start = time.perf_counter()
@@ -91,10 +95,13 @@ def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torc
     _synchronise(given.device)
     seconds = time.perf_counter() - start
     _check(x, (n, *shape) if n > 1 else shape, dtype)
-    return x if n > 1 else x[None], counts(vars(cost)), seconds
+    columns: dict[str, Any] = counts(vars(cost))
+    if given.prior is not None:
+        columns["prior_note"] = "; ".join(problem.prior.notes) or None
+    return x if n > 1 else x[None], columns, seconds
 
 
-def _problem(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> Problem:
+def _problem(given: Given, sensed: Sequence[Sensed]) -> Problem:
     return assemble(
         sensed,
         [keyed(k) for k in given.keys],
@@ -103,14 +110,25 @@ def _problem(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> Problem:
         device=given.device,
         sigma_factor=given.sigma_factor,
         blind=given.blind,
-        prior=_prior(given) if solver.needs_prior else None,
+        prior=None if given.prior is None else _prior(given.prior, given),
     )
 
 
-def _prior(given: Given) -> Callable[[Cost], Denoiser]:
-    from bench.methods.networks.priors import denoiser
+def _prior(ref: Ref, given: Given) -> Callable[[Cost], Denoiser]:
+    from bench.methods.diffusion.denoiser import Denoiser
 
-    return partial(denoiser, given.solver.settings["weights"], getattr(torch, given.dtype), given.device)
+    model = _model(ref, given.prior_files, getattr(torch, given.dtype), given.device)
+    return lambda cost: Denoiser(model, cost)
+
+
+@lru_cache(maxsize=2)
+def _model(ref: Ref, _files: str | None, dtype: torch.dtype, device: str) -> PriorModel:
+    """The prior's model, loaded once per process and again when its files changed."""
+    from bench.methods.diffusion.denoiser import placed
+
+    prior = instance(ref)
+    assert isinstance(prior, Prior)
+    return placed(prior.load(), dtype, device)
 
 
 def _check(x: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:

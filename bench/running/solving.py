@@ -41,7 +41,8 @@ def _given(message: Message) -> tuple[Given, list[Sensed]]:
     levels = [NoiseLevel(*pair) for pair in message.data["levels"]]
     burst = len(message.arrays) == 3 * len(levels)
     sensed = [Sensed(next(arrays), next(arrays), level, next(arrays) if burst else None) for level in levels]
-    return Given(**{**data, "solver": Ref(**data["solver"])}), sensed
+    prior = None if data["prior"] is None else Ref(**data["prior"])
+    return Given(**{**data, "solver": Ref(**data["solver"]), "prior": prior}), sensed
 
 
 # --- the answers ----------------------------------------------------------------------------------------------

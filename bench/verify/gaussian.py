@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from bench.contracts import Cost
-from bench.methods.diffusion.denoiser import Prior
+from bench.methods.diffusion.denoiser import PriorModel
 from bench.methods.problem import Solver
 from bench.metrics.posterior import crps
 from bench.verify import coverage, linear, runs
@@ -41,7 +41,7 @@ class Oracle(NamedTuple):
         """For a solver that removes noise alone."""
         return self._replace(psf=np.ones((1, 1)))
 
-    def scene(self) -> tuple[Prior, Scene | ColourScene]:
+    def scene(self) -> tuple[PriorModel, Scene | ColourScene]:
         """The exact denoiser of its images, and its measurement."""
         if self.M is None:
             gray = GaussianPrior(texture=self.texture)
@@ -157,13 +157,15 @@ def calls(solver: Solver, psf: np.ndarray | None = None) -> Cost:
     return one.cost
 
 
-def _exact(scene: Scene, prior: Prior, n: int, integrator: exact.Integrator, spacing: exact.Spacing) -> float | None:
+def _exact(
+    scene: Scene, prior: PriorModel, n: int, integrator: exact.Integrator, spacing: exact.Spacing
+) -> float | None:
     if n == 0:
         return None
     return moments.w2(exact.moments(scene, prior.schedule, n, integrator, spacing), scene).value
 
 
-def _is_exact_score(own: Moments, scene: Scene, prior: Prior, n: int) -> bool:
+def _is_exact_score(own: Moments, scene: Scene, prior: PriorModel, n: int) -> bool:
     """Whether these are the moments of the exact score after n steps of one of the integrators."""
     if n == 0:
         return False

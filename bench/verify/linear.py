@@ -17,7 +17,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from bench.methods.diffusion.denoiser import Prior
+from bench.methods.diffusion.denoiser import PriorModel
 from bench.methods.problem import Solver
 from bench.verify import runs
 from bench.verify.oracles.colour import ColourScene
@@ -68,7 +68,7 @@ class _Noted(Scripted):
         return self.draws[-1].copy()
 
 
-def moments(solver: Solver, prior: Prior, scene: Scene | ColourScene) -> tuple[How, Moments | None]:
+def moments(solver: Solver, prior: PriorModel, scene: Scene | ColourScene) -> tuple[How, Moments | None]:
     """How a solver's moments can be had, and the moments; None where they must be estimated from samples."""
     rngs = [Scripted(seed=0), Scripted(seed=1)]
     quiet = _respond(solver, prior, scene, rngs)
@@ -90,7 +90,7 @@ def moments(solver: Solver, prior: Prior, scene: Scene | ColourScene) -> tuple[H
     return "affine", Moments(scene.components(quiet[0]), (G.abs() ** 2).sum(0))
 
 
-def _adds_up(solver: Solver, prior: Prior, scene: Scene | ColourScene, quiet: Tensor, G: Tensor) -> bool:
+def _adds_up(solver: Solver, prior: PriorModel, scene: Scene | ColourScene, quiet: Tensor, G: Tensor) -> bool:
     """Whether real draws, all at once, have the effect that their gains G (K, H, W) or (K C, C, H, W) predict.
 
     Impulses one at a time cannot show a product of two draws, nor a threshold that they stay below.
@@ -107,7 +107,7 @@ def _adds_up(solver: Solver, prior: Prior, scene: Scene | ColourScene, quiet: Te
     return bool(gap <= ROUNDING * len(G) * (1 + float(effect.abs().max())))
 
 
-def _is_convolution(solver: Solver, prior: Prior, scene: Scene | ColourScene, quiet: Tensor, K: int) -> bool:
+def _is_convolution(solver: Solver, prior: PriorModel, scene: Scene | ColourScene, quiet: Tensor, K: int) -> bool:
     """Whether a draw's effect doubles with it and moves with it, for the first draw and one in the middle."""
     white = np.random.default_rng(0).standard_normal(quiet.shape[1:])
     for at in {0, K // 2}:
@@ -119,6 +119,6 @@ def _is_convolution(solver: Solver, prior: Prior, scene: Scene | ColourScene, qu
     return True
 
 
-def _respond(solver: Solver, prior: Prior, scene: Scene | ColourScene, rngs: Sequence[Scripted]) -> Tensor:
+def _respond(solver: Solver, prior: PriorModel, scene: Scene | ColourScene, rngs: Sequence[Scripted]) -> Tensor:
     y = scene.y.expand(len(rngs), *scene.y.shape)
     return runs.draw(solver, prior, y, scene.psf, scene.sigma, rngs)

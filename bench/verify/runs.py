@@ -12,7 +12,7 @@ from bench.contracts import Cost, NoiseLevel
 from bench.errors import SolverError
 from bench.imaging.blur import Blur
 from bench.imaging.measure import Measurement
-from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem, Solver
 from bench.seeds import generator
@@ -22,7 +22,7 @@ TOGETHER = 64
 
 
 def problem(
-    solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
+    solver: Solver, prior: PriorModel, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
 ) -> Problem:
     """The circular problem of measurements y (B, H, W) or (B, C, H, W) in [-1, 1] units, float64.
 
@@ -67,7 +67,7 @@ def solve(solver: Solver, problem: Problem) -> Tensor:
 
 
 def draw(
-    solver: Solver, prior: Prior, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
+    solver: Solver, prior: PriorModel, y: Tensor, psf: np.ndarray, sigma: float, rngs: Sequence[np.random.Generator]
 ) -> Tensor:
     """``solve`` on measurements y (B, H, W) or (B, C, H, W), in batches of at most TOGETHER."""
     starts = range(0, len(y), TOGETHER)

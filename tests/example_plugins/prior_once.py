@@ -13,7 +13,6 @@ from bench.methods.diffusion.levels import at_sigma
 class PriorOnce(Solver):
     """E[x_0 | x_t] at the measurement, taken as noisy."""
 
-    weights: str = "photos"
     sigma: float = 0.1
 
     needs_prior: ClassVar[bool] = True

@@ -15,7 +15,7 @@ from bench.errors import SettingError
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import Measurement
 from bench.methods.diffusion.colours import convolve_opponent, from_opponent, to_opponent
-from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 from bench.methods.diffusion.error_spectrum import ErrorPower, measure
 from bench.methods.diffusion.levels import at_sigma
 from bench.methods.diffusion.task import Task
@@ -34,7 +34,7 @@ class Strided(ColourPrior):
 
 
 def problem(
-    prior: Prior, boundary: Boundary = "valid", channels: int = 3, gain: float = 0.0, side: int = 9, n: int = 2
+    prior: PriorModel, boundary: Boundary = "valid", channels: int = 3, gain: float = 0.0, side: int = 9, n: int = 2
 ) -> Problem:
     measured = []
     for i in range(n):

@@ -16,7 +16,8 @@ from bench.grid.read import read_grid
 from bench.methods.networks import weights
 from bench.methods.networks.prior import build
 from bench.methods.networks.unet import UNetConfig
-from bench.plugins.code_digest import PRIORS, closure, files_of, harness_files
+from bench.plugins.code_digest import closure, harness_files, start_files
+from bench.plugins.lookup import find_plugin
 from bench.plugins.weights import find_weights, sha256
 
 TINY = UNetConfig(channels=(8,), groups=4, attention=(False,), layers=1, head_dim=8, space_to_depth=2)
@@ -51,14 +52,14 @@ def test_weights_are_found_by_name_or_path_and_a_wrong_name_is_told_the_right_on
 def test_the_key_follows_the_content_of_the_weights_and_not_their_place(write_grid, tmp_path: Path) -> None:
     def key(name: str, seed: int) -> str:
         file = write_weights(tmp_path / name, seed)
-        return cells(write_grid(f"@prior_once.py: {{weights: {file}}}"), tmp_path)[0].key
+        return cells(write_grid(f"@prior_once.py: {{prior: {file}}}"), tmp_path)[0].key
 
     assert key("a.safetensors", 0) == key("b.safetensors", 0) != key("c.safetensors", 1)
 
 
 def test_a_solver_that_needs_a_prior_gets_it_and_its_calls_are_counted(write_grid, run_grid, tmp_path: Path) -> None:
     file = write_weights(tmp_path / "mine.safetensors")
-    finished = run_grid(write_grid(f"@prior_once.py: {{weights: {file}}}", "@copy.py"))
+    finished = run_grid(write_grid(f"@prior_once.py: {{prior: {file}}}", "@copy.py"))
     rows = {r["solver"]: r for r in finished.rows}
     assert (rows["prior_once"]["status"], rows["prior_once"]["nfe_forward"]) == ("ok", 1)
     assert rows["prior_once"]["weights_sha"] == sha256(file)
@@ -68,12 +69,12 @@ def test_a_solver_that_needs_a_prior_gets_it_and_its_calls_are_counted(write_gri
 
 def test_unknown_weights_stop_the_run_before_anything_is_computed(write_grid, run_grid) -> None:
     with pytest.raises(BenchError, match="no file 'nothing'"):
-        run_grid(write_grid("@prior_once.py: {weights: nothing}"))
+        run_grid(write_grid("@prior_once.py: {prior: {trained: {weights: nothing}}}"))
 
 
-def test_the_code_of_networks_is_part_of_the_solvers_that_use_them_alone() -> None:
+def test_the_code_of_networks_belongs_to_the_priors_that_use_them_alone() -> None:
     assert not [f for f in harness_files() if "networks" in f.parts or "diffusion" in f.parts]
-    assert any("networks" in f.parts for f in closure(files_of(PRIORS)))
+    assert any("networks" in f.parts for f in closure(start_files(find_plugin("prior", "trained"))))
 
 
 def test_samples_are_drawn_from_stochastic_solvers_alone(write_grid, run_grid) -> None:

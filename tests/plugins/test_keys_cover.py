@@ -29,7 +29,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the package with its plug-ins inside, as in a wheel."""
     package = tmp_path / "bench"
     shutil.copytree(Path(bench.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "weights"))
-    for kind in ("solvers", "operators", "datasets"):
+    for kind in ("solvers", "priors", "operators", "datasets"):
         shutil.copytree(built_in_folder(kind) or Path(), package / kind, dirs_exist_ok=True)
     return package
 
@@ -97,9 +97,9 @@ def test_code_that_solvers_share_changes_the_keys_of_those_that_use_it(copy: Pat
     assert {k: after[k] for k in ("harness", "blurred")} == {k: before[k] for k in ("harness", "blurred")}
 
 
-def test_what_runs_trained_weights_changes_the_keys_of_those_that_need_a_prior(copy: Path) -> None:
+def test_what_counts_the_calls_of_a_prior_changes_the_keys_of_those_that_need_one(copy: Path) -> None:
     before = digests(copy)
-    edit(copy / "methods/networks/priors.py")
+    edit(copy / "methods/diffusion/denoiser.py")
     assert {k for k, v in digests(copy).items() if v != before[k]} == {"dps"}
 
 

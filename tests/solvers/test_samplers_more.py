@@ -17,7 +17,7 @@ from bench import SettingError
 from bench.contracts import Cost, Exposed, Image, NoiseLevel
 from bench.imaging.blur import Boundary
 from bench.imaging.measure import Measurement, blur_valid, field_of_view
-from bench.methods.diffusion.denoiser import Denoiser, Prior
+from bench.methods.diffusion.denoiser import Denoiser, PriorModel
 from bench.methods.diffusion.levels import at_sigma, levels
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.diffusion.task import Task
@@ -59,7 +59,11 @@ class Constant:
 
 
 def problem(
-    y: Sequence[np.ndarray], psf: np.ndarray | None = None, sigma: float = 0.05, prior: Prior = PRIOR, seed: int = 0
+    y: Sequence[np.ndarray],
+    psf: np.ndarray | None = None,
+    sigma: float = 0.05,
+    prior: PriorModel = PRIOR,
+    seed: int = 0,
 ) -> Problem:
     """Circular; y (C, H, W) and sigma in [0, 1] units; no blur unless told."""
     psf = np.ones((1, 1)) if psf is None else psf

@@ -54,6 +54,14 @@ class Schedule:
         betas = {"linear": linear_betas, "cosine": cosine_betas}[name](steps)
         return cls(torch.cumprod(1 - betas, 0))
 
+    def between(self, low: float, high: float) -> Schedule:
+        """The levels with low <= σ <= high. Raises SettingError where fewer than two are left."""
+        sigmas = self.log_sigmas.exp()
+        within = (sigmas >= low * (1 - 1e-9)) & (sigmas <= high * (1 + 1e-9))
+        if int(within.sum()) < 2:
+            raise SettingError(f"no two levels of the schedule lie between σ = {low:g} and {high:g}")
+        return Schedule(self.alphas_cumprod[within])
+
     def __len__(self) -> int:
         return len(self.alphas_cumprod)
 

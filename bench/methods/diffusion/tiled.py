@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from bench.errors import SettingError
-from bench.methods.diffusion.denoiser import Prior
+from bench.methods.diffusion.denoiser import PriorModel
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks.tiles import Tiles
 
@@ -33,7 +33,7 @@ class Tiled:
     Raises SettingError for another tile.
     """
 
-    def __init__(self, prior: Prior, tile: int):
+    def __init__(self, prior: PriorModel, tile: int):
         if tile < 16 or tile % prior.stride:
             raise SettingError(
                 f"tile must be a multiple of {prior.stride}, the network's stride, and at least 16; got {tile}"
@@ -56,11 +56,11 @@ class Tiled:
         return self.prior.stride
 
     @property
-    def mean(self) -> float:
+    def mean(self) -> float | None:
         """Mean intensity of the images, in [-1, 1]."""
         return self.prior.mean
 
-    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
+    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor | None:
         """The prior's own: tiles are taken for as good as the whole."""
         return self.prior.error_power(sigma, shape, like)
 

@@ -8,7 +8,6 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from bench.errors import BenchError
 from bench.methods.diffusion.error_spectrum import ErrorPower
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks.attention_unet import AttentionUNet, AttentionUNetConfig
@@ -53,22 +52,17 @@ class Prior(nn.Module):
         return self.network.config.stride if isinstance(self.network, UNet | ResUNet | AttentionUNet) else 1
 
     @cached_property
-    def _error(self) -> ErrorPower:
-        if "calibration" not in self.card:
-            raise BenchError(
-                "these weights have no calibration: the power spectrum of their error was never measured. "
-                "`bench train RECIPE --out FOLDER --resume --export FILE` measures it."
-            )
-        return ErrorPower.of(self.card["calibration"])
+    def _error(self) -> ErrorPower | None:
+        return ErrorPower.of(self.card["calibration"]) if "calibration" in self.card else None
 
     @property
-    def mean(self) -> float:
-        """Mean intensity of the training images, in [-1, 1]."""
-        return self._error.mean
+    def mean(self) -> float | None:
+        """Mean intensity of the training images, in [-1, 1], where the card has it."""
+        return None if self._error is None else self._error.mean
 
-    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
-        """C(f) = E|F(x_0 - E[x_0 | x_t])|² / (H W) at s/a = sigma, (H, W // 2 + 1), measured on training images."""
-        return self._error(sigma, shape, like)
+    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor | None:
+        """As measured on training images, where the card has it."""
+        return None if self._error is None else self._error(sigma, shape, like)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """The network's raw prediction, (B, C, H, W), at x_t and real steps t (B,) in [0, N - 1]."""

@@ -50,6 +50,7 @@ def code_behind(cells: Sequence[Cell], solvers: Iterable[Ref] = ()) -> dict[str,
     for cell in cells:
         degradation = cell.shot.degradation
         refs |= {cell.solver, cell.shot.dataset, degradation.blur, degradation.noise}
+        refs |= {cell.prior} if cell.prior is not None else set()
     digests = {"harness": harness_digest()}
     for ref in refs:
         plugin, name = ref.plugin, f"{ref.kind} {ref.path or ref.name}"
