@@ -19,6 +19,7 @@ from bench.plugins.lookup import find_plugin, plugin_names
 
 _KINDS = {
     "solvers": ("solver",),
+    "priors": ("prior",),
     "operators": ("operator", "noise"),
     "datasets": ("dataset",),
     "metrics": (),
@@ -33,7 +34,9 @@ _FAMILIES = ("reference", "filter", "variational", "library", "diffusion", "netw
 def command(
     kind: Annotated[
         str | None,
-        typer.Argument(help="solvers, operators, datasets, metrics, grids, recipes or weights; or a plug-in's file."),
+        typer.Argument(
+            help="solvers, priors, operators, datasets, metrics, grids, recipes or weights; or a plug-in's file."
+        ),
     ] = None,
     name: Annotated[str | None, typer.Argument(help="One of them, with its parameters.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

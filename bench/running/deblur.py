@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -13,9 +12,10 @@ import torch
 
 from bench.contracts import Cost, NoiseLevel, Operator
 from bench.errors import SettingError, SolverError
+from bench.grid.priors import DEFAULT, prior_variants, refuse_weights
 from bench.imaging.measure import Measurement
 from bench.methods.make_problem import assemble
-from bench.methods.problem import Solver
+from bench.methods.problem import Prior, Solver
 from bench.plugins.describe import Plugin
 from bench.plugins.lookup import find_plugin, load_plugin, plugin_names
 from bench.plugins.settings import build
@@ -77,7 +77,9 @@ class Deblurring:
             PsfError: the file holds no PSF.
         """
         plugin = find_plugin("solver", solver)
-        built = build(plugin, load_plugin(plugin), dict(settings))
+        settings = dict(settings)
+        prior = _denoiser(plugin, settings)
+        built = build(plugin, load_plugin(plugin), settings)
         assert isinstance(built, Solver)
         if psf is None and not built.blind:
             blind = [
@@ -86,7 +88,7 @@ class Deblurring:
             raise SettingError(f"{plugin.name} needs the PSF: --psf FILE; without one: {', '.join(blind)}")
         kernel = None if psf is None or built.blind else _kernel(psf, rotate180)
         level = None if sigma is None else sigma / 255
-        return cls(plugin, built, kernel, level, seed, _denoiser(built))
+        return cls(plugin, built, kernel, level, seed, prior)
 
     def run(self, y: np.ndarray) -> Estimate:
         """The estimate for a picture (C, H, W) in [0, 1]. Raises SolverError."""
@@ -112,13 +114,20 @@ def _kernel(path: Path, rotate180: bool) -> np.ndarray:
     return operator.psf(generator("deblur")).psf
 
 
-def _denoiser(solver: Solver) -> Callable[[Cost], Denoiser] | None:
-    """What makes the prior of a solver that needs one: the weights that it names."""
-    if not solver.needs_prior:
+def _denoiser(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Denoiser] | None:
+    """What makes the prior of a solver that needs one: ``prior`` among the settings, from which it is taken."""
+    if not plugin.flags.get("needs_prior"):
         return None
-    from bench.methods.networks.priors import denoiser
+    from bench.methods.diffusion.denoiser import Denoiser, placed
 
-    return partial(denoiser, getattr(solver, "weights"), torch.float32, "cpu")  # noqa: B009  # a field of some
+    refuse_weights(plugin, settings)
+    variants = prior_variants(settings.pop("prior", DEFAULT), Path.cwd())
+    if len(variants) > 1:
+        raise SettingError(f"{plugin.name}: one prior at a time, got {', '.join(v.id for v in variants)}")
+    prior = build(variants[0].plugin, load_plugin(variants[0].plugin), variants[0].settings)
+    assert isinstance(prior, Prior)
+    model = placed(prior.load(), torch.float32, "cpu")
+    return lambda cost: Denoiser(model, cost)
 
 
 def _estimated(y: np.ndarray) -> float:

@@ -210,7 +210,7 @@ class Solvers:
             process.end()
 
     def check(self, refs: Sequence[Ref]) -> None:
-        """Build solvers and priors. Raises what is wrong with the first that cannot be built: one of ``bench.errors``."""
+        """Build plug-ins. Raises what is wrong with the first that cannot be built: one of ``bench.errors``."""
         by_file: dict[str, list[Ref]] = {}
         for ref in refs:
             by_file.setdefault(_file(ref), []).append(ref)

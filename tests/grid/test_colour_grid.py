@@ -40,7 +40,7 @@ def with_tiny_priors(folder: Path, **changes: Any) -> Path:
     files = {"photos": ("gray", 1), "photos_rgb": ("rgb", 3)}
     text = GRID.read_text(encoding="utf-8")
     for name, (stem, channels) in sorted(files.items(), reverse=True):
-        text = text.replace(f"weights: {name},", f"weights: {write_prior(folder / f'{stem}.safetensors', channels)},")
+        text = text.replace(f"prior: {name},", f"prior: {write_prior(folder / f'{stem}.safetensors', channels)},")
     content = yaml.safe_load(text) | changes
     path = folder / "colour.yaml"
     path.write_text(yaml.safe_dump(content), encoding="utf-8")
@@ -60,7 +60,7 @@ def test_a_picture_takes_as_many_evaluations_with_either_prior(
 ) -> None:
     """Gray channels ride in one batch: an evaluation is one of a picture, whatever the prior."""
     solvers = [
-        {"pnp_hqs": {"id": name, "weights": write_prior(tmp_path / f"{name}.safetensors", channels), "steps": 2}}
+        {"pnp_hqs": {"id": name, "prior": write_prior(tmp_path / f"{name}.safetensors", channels), "steps": 2}}
         for name, channels in (("gray", 1), ("colour", 3))
     ]
     photos = {"split": "test", "size": 32, "margin": 8, "mode": "rgb", "coloured": True, "limit": 1}

@@ -143,7 +143,7 @@ def test_a_seed_grid_of_samplers_runs_to_the_end(
 ) -> None:
     content = read(name)
     for solver, settings in entries(content):
-        if solver != "tstar_denoise" and "weights" in settings:
+        if solver != "tstar_denoise" and "prior" in settings:
             settings["steps"] = 2
     content["run"]["workers"] = 1
     path = tmp_path / "grid.yaml"

@@ -9,6 +9,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+from bench.methods.diffusion.schedule import Schedule
+
 
 @dataclass(frozen=True)
 class PowerLaw:
@@ -46,3 +48,25 @@ def _law(shape: tuple[int, int], slope: float, corner: float, full: bool = False
 
 #: The photographs that `photos` was trained on, fitted to the spectrum on its card: within 40 % in every ring.
 PHOTOGRAPHS = PowerLaw(slope=2.6, corner=0.005, std=0.54, mean=-0.09)
+
+
+class GaussianImages:
+    """The exact denoiser of stationary Gaussian images on a torus of any size (a ``PriorModel``)."""
+
+    channels = 1
+    stride = 1
+
+    def __init__(self, law: PowerLaw):
+        self.law, self.mean, self.schedule = law, law.mean, Schedule.make("linear")
+
+    def x0(self, x: Tensor, t: Tensor) -> Tensor:
+        """E[x_0 | x_t] = μ + a S / (a² S + s²) (x_t - a μ) in every frequency."""
+        a, s = (v.view(-1, 1, 1, 1) for v in self.schedule.scales(t))
+        S = self.law.spectrum((x.shape[-2], x.shape[-1])).to(x.device)
+        gain = (a * S / (a**2 * S + s**2)).to(x.dtype)
+        centred = x - (a * self.law.mean).to(x.dtype)
+        return self.law.mean + torch.fft.irfft2(torch.fft.rfft2(centred) * gain, s=x.shape[-2:])
+
+    def error_power(self, sigma: float, shape: tuple[int, int], like: Tensor) -> Tensor:
+        """S σ² / (S + σ²), exactly."""
+        return self.law.error_power(sigma, shape, like)
