@@ -47,8 +47,8 @@ def command(
     """
     from bench.running.deblur import Deblurring
 
-    work = Deblurring.of(solver, settings_of(setting or []), psf=psf, rotate180=rotate180, sigma=sigma, seed=seed)
     places = _places(images, out)
+    work = Deblurring.of(solver, settings_of(setting or []), psf=psf, rotate180=rotate180, sigma=sigma, seed=seed)
     failed = 0
     for number, (source, target) in enumerate(places, 1):
         count = f"{number}/{len(places)} " if len(places) > 1 else ""
@@ -83,7 +83,7 @@ def _places(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
     if out.suffix.lower() in WRITERS:
         if len(images) != 1 or images[0].is_dir():
             raise SettingError(f"--out {out} is one file: for several pictures give a folder")
-        return [(images[0], out)]
+        return [(source, out) for source, _ in _sources(images)]
     if out.suffix and not out.is_dir():
         raise SettingError(f"--out {out}: estimates are written as {' or '.join(WRITERS)}, or into a folder")
     found = [(source, out / below.with_suffix(".png")) for source, below in _sources(images)]
@@ -98,6 +98,8 @@ def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     from bench.errors import DataError
 
     for image in images:
+        if not image.exists():
+            raise DataError(f"{image}: no such picture or folder")
         if not image.is_dir():
             yield image, Path(image.name)
             continue

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 A_DAY = 86400.0
 
 
+#: columns of many lines, shown apart
+LONG = ("output", "traceback")
+
+
 def command(
     key: Annotated[str, typer.Argument(help="A cell's key, or its first characters.")],
     runs: Annotated[Path, typer.Option(help="The folder that holds results folders, or one of these.")] = Path(
@@ -25,7 +29,10 @@ def command(
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute it again and compare.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a cell's row; with --rerun compute it again here and compare (exits 1 if a metric differs)."""
+    """Show a cell's row; with --rerun compute it again here and compare.
+
+    Exits 1 if a metric differs, or if the cell fails again: its traceback and what it printed are shown.
+    """
     run, row = _find(key, runs)
     fresh = _again(run, row) if rerun else {}
     if as_json:
@@ -34,14 +41,24 @@ def command(
         )
     else:
         for name, value in row.items():
-            if value is not None and value != "":
+            if value is not None and value != "" and name not in LONG:
                 typer.echo(f"{name:<18} {value}")
+        _print_failure(fresh or row)
     differing = [n for n in fresh if n.startswith("m_") and fresh[n] != row[n]]
     if rerun and not as_json:
         for n in (n for n in fresh if n.startswith("m_")):
             typer.echo(f"again {n:<12} {fresh[n]}  {'differs' if n in differing else 'the same to the last bit'}")
-    if differing or (rerun and fresh.get("status") != row["status"]):
+    if differing or (rerun and (fresh["status"] != "ok" or fresh["status"] != row["status"])):
         raise typer.Exit(1)
+
+
+def _print_failure(outcome: dict[str, Any]) -> None:
+    """Why a cell failed; nothing of one that did not."""
+    if outcome.get("status") == "ok":
+        return
+    typer.echo(f"\n{outcome['status']}: {outcome.get('error_type')}: {outcome.get('error_message')}")
+    for name in (n for n in LONG if outcome.get(n)):
+        typer.echo(f"\n{name}:\n{str(outcome[name]).rstrip()}")
 
 
 def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:

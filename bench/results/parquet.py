@@ -23,6 +23,7 @@ COLUMNS = {
     "status": "string",
     "error_type": "string",
     "error_message": "string",
+    "traceback": "string",
     "output": "string",
     "attempt": "int32",
     "solver": "string",

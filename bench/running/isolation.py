@@ -27,7 +27,7 @@ from bench.running.channel import Channel, Inbox, Message, MessageError, encode
 from bench.running.environment import Shared
 from bench.running.limits import WALL, death
 from bench.running.solve import Attempt, Given, counts
-from bench.running.solving import solve_request
+from bench.running.solving import TRACE, solve_request
 from bench.seeds import canonical
 
 #: characters of what a failed solver printed last
@@ -247,6 +247,7 @@ class Solvers:
     def _failed(self, name: str, process: _Process, failure: dict[str, str]) -> Attempt:
         status, kind, message = (str(failure[k]) for k in ("status", "error_type", "error_message"))
         outcome = _failure(status, kind, message, process.printed)
+        outcome["traceback"] = str(failure.get("traceback", ""))[:TRACE]
         if outcome["status"] in ("error", "invalid"):
             self._keep(name, process)
         else:

@@ -66,9 +66,15 @@ class Plain:
         now = time.monotonic()
         if now - self.last >= self.every or self.done == self.total:
             self.last = now
-            left = (self.total - self.done) * (now - self.start) / max(self.done - self.known, 1)
-            text = f"{self.name}: {self.done}/{self.total}, {self.failed} failed, {left:.0f} s left ({cell.label})"
+            text = f"{self.name}: {self.done}/{self.total}, {self.failed} failed{self._left(now)} ({cell.label})"
             print(text, file=sys.stderr, flush=True)  # noqa: T201  # this is the terminal
+
+    def _left(self, now: float) -> str:
+        """About how long it will take; nothing before a quarter is done: grids begin with what is quick."""
+        done = self.done - self.known
+        if 4 * done < self.total - self.known:
+            return ""
+        return f", about {(self.total - self.done) * (now - self.start) / done:.0f} s left"
 
 
 class Notebook:

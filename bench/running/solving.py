@@ -6,6 +6,7 @@ import os
 import resource
 import sys
 import threading
+import traceback
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict
@@ -24,6 +25,9 @@ from bench.plugins.lookup import load_plugin
 from bench.running.channel import Channel, Message
 from bench.running.environment import Shared, environment
 from bench.running.solve import Given, attempt
+
+#: characters of a traceback that are stored, its end
+TRACE = 4000
 
 # --- the requests, as the worker sends them -------------------------------------------------------------------
 
@@ -115,7 +119,9 @@ def _failure(error: BaseException) -> dict[str, str]:
     what = message_of(error)
     if isinstance(error, SystemExit):
         what = f"the solver called sys.exit({error.code!r})"[:200]
-    return {"status": status_of(error), "error_type": type(error).__name__[:200], "error_message": what}
+    trace = "".join(traceback.format_exception(error)).encode("utf-8", "replace").decode()
+    row = {"status": status_of(error), "error_type": type(error).__name__[:200], "error_message": what}
+    return {**row, "traceback": trace[-TRACE:]}
 
 
 def status_of(error: BaseException) -> str:

@@ -101,6 +101,19 @@ def test_show_reruns_a_cell_and_finds_the_same_metrics(
         assert "the same to the last bit" in done.stdout
 
 
+def test_show_reruns_a_cell_that_failed_and_prints_its_traceback(
+    write_grid: Callable[..., Path], run_grid: Callable[..., Finished], tmp_path: Path
+) -> None:
+    run_grid(write_grid("@broken.py: {how: raise}"))
+    row = next(r for r in results.read(tmp_path / "out" / "results.parquet") if r["status"] == "error")
+    assert row["traceback"].startswith("Traceback")
+    for words in ([], ["--rerun"]):
+        done = bench("show", row["cell_key"][:16], "--runs", "out", *words, cwd=tmp_path)
+        assert done.returncode == (1 if words else 0), done.stderr
+        assert "error: ValueError: the step size is negative" in done.stdout
+        assert 'raise ValueError("the step size is negative")' in done.stdout
+
+
 def test_degrade_writes_the_measurements_that_run_uses(
     write_grid: Callable[..., Path], run_grid: Callable[..., Finished], tmp_path: Path
 ) -> None:
