@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
 from torch.nn.functional import conv2d, pad
 
 from bench.errors import SettingError
+from bench.methods.diffusion.denoiser import placed
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.diffusion.tiled import Tiled
+from bench.plugins.lookup import find_plugin, load_plugin
+from bench.plugins.settings import build
+from tests.methods.test_priors import write_weights
 
 
 class Filter:
@@ -88,3 +94,17 @@ def test_the_network_never_sees_more_than_a_tile() -> None:
 def test_a_picture_no_larger_than_a_tile_passes_untouched() -> None:
     prior, x = Filter(16), picture(48, 64)
     assert torch.equal(Tiled(prior, 64).x0(x, T), prior.x0(x, T))
+
+
+def test_a_trained_prior_takes_large_pictures_in_tiles_where_asked(tmp_path: Path) -> None:
+    plugin = find_plugin("prior", "trained")
+    file = write_weights(tmp_path / "tiny.safetensors")
+    whole, tiled = (
+        placed(build(plugin, load_plugin(plugin), {"weights": str(file), "tile": tile}).load(), torch.float64, "cpu")
+        for tile in (None, 16)
+    )
+    x, t = torch.zeros(1, 1, 48, 24, dtype=torch.float64), T[:1].double()
+    assert tiled.x0(x, t).dtype == torch.float64
+    assert torch.equal(tiled.x0(x[..., :16, :16], t), whole.x0(x[..., :16, :16], t))
+    with pytest.raises(SettingError, match="at least 16"):
+        build(plugin, load_plugin(plugin), {"tile": 8})

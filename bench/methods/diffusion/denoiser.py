@@ -92,8 +92,11 @@ _Model = TypeVar("_Model", bound=PriorModel)
 def placed(model: _Model, dtype: torch.dtype, device: str | torch.device) -> _Model:
     """The model with its torch modules on a device, in a dtype, frozen and in evaluation mode."""
     parts = [model] if isinstance(model, nn.Module) else vars(model).values()
-    for module in [p for p in parts if isinstance(p, nn.Module)]:
-        module.to(device=device, dtype=dtype).requires_grad_(False).eval()
+    for part in parts:
+        if isinstance(part, nn.Module):
+            part.to(device=device, dtype=dtype).requires_grad_(False).eval()
+        elif hasattr(part, "x0"):  # a model around another
+            placed(part, dtype, device)
     return model
 
 
