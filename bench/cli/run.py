@@ -115,7 +115,8 @@ def _run(runner: Runner) -> Finished:
 
 
 def _plan(runner: Runner, probe: bool, workers: int, price: float | None, as_json: bool) -> None:
-    from bench.running.forecast import forecast, table
+    from bench.cli.forecast import table
+    from bench.running.forecast import forecast
 
     rows = forecast(runner, probe)
     typer.echo(json.dumps(rows, indent=1, ensure_ascii=False) if as_json else table(rows, workers, price))

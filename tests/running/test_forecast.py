@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from bench.cli.forecast import table
 from bench.grid.read import read_grid
-from bench.running.forecast import forecast, table
+from bench.running.forecast import forecast
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
 
