@@ -86,12 +86,12 @@ def _places(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
         return [(source, out) for source, _ in _sources(images)]
     if out.suffix and not out.is_dir():
         raise SettingError(f"--out {out}: estimates are written as {' or '.join(WRITERS)}, or into a folder")
-    found = [(source, out / below.with_suffix(".png")) for source, below in _sources(images)]
-    if twice := [str(t) for t, n in Counter(target for _, target in found).items() if n > 1]:
+    targets = [(source, out / below.with_suffix(".png")) for source, below in _sources(images)]
+    if twice := [str(t) for t, n in Counter(target for _, target in targets).items() if n > 1]:
         raise SettingError(f"several pictures would become {twice[0]}: deblur them into folders of their own")
-    if inside := [str(source) for source, target in found if source.resolve() == target.resolve()]:
+    if inside := [str(source) for source, target in targets if source.resolve() == target.resolve()]:
         raise SettingError(f"{inside[0]} would be overwritten by its own estimate: give another --out")
-    return found
+    return targets
 
 
 def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:

@@ -130,7 +130,7 @@ metrics: [psnr, ssim, residual_chi2] # bench list metrics
 
 
 def skill(_: str) -> str:
-    """What coding agents are told, as it ships."""
+    """What coding agents read, as it ships."""
     from bench.files import roots
 
     return (roots()[0] / "SKILL.md").read_text(encoding="utf-8")

@@ -25,10 +25,10 @@ def about_solvers(results: Results, board: Board) -> list[dict[str, Any]]:
     }
     out = []
     for s, solver in enumerate(board.solvers):
-        said = results.about.get(solver) or results.about.get(solver.removesuffix(ORACLE), {})
+        about = results.about.get(solver) or results.about.get(solver.removesuffix(ORACLE), {})
         out.append({
-            "summary": said.get("summary", ""),
-            "reference": said.get("reference", ""),
+            "summary": about.get("summary", ""),
+            "reference": about.get("reference", ""),
             "tuned": chosen.get(solver, []),
             "expected_chi2": expected_chi2(board, s),
         })  # fmt: skip

@@ -79,12 +79,12 @@ def read_history(run_dirs: Sequence[Path]) -> History:
         solver = label.split(AT)[0]
         count[solver] = count.get(solver, 0) + 1
     solvers = [s for s, n in count.items() if n > 1]
-    kept = [row for row in rows if row["solver"].split(AT)[0] in solvers]
-    if not kept:
+    shown = [row for row in rows if row["solver"].split(AT)[0] in solvers]
+    if not shown:
         raise ResultError("these runs have no solver in common")
     everything = {m for t in tests for m in t}
     runs = [facts.of_run(r.facts[0]) for r in results]
-    return History(runs, solvers, Board.from_rows(kept), len(everything) - len(shared))
+    return History(runs, solvers, Board.from_rows(shown), len(everything) - len(shared))
 
 
 def _by_measurement(results: Results) -> dict[MeasurementId, str]:

@@ -65,9 +65,9 @@ def load(run_dirs: Sequence[Path]) -> Results:
     groups, shared = check_measurements(r for r in rows if r["phase"] == "test")
     pictures = [p for run, names in zip(runs, labels, strict=True) for p in _pictures(run, names)]
     about: dict[str, dict[str, str]] = {
-        names.get(solver, str(solver)): said
+        names.get(solver, str(solver)): texts
         for fact, names in zip(facts, labels, strict=True)
-        for solver, said in (fact.get("solvers") or {}).items()
+        for solver, texts in (fact.get("solvers") or {}).items()
     }
     return Results(facts, rows, pictures, groups, shared, certificates.read(run_dirs), _environments(runs), about)
 

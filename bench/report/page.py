@@ -96,11 +96,11 @@ def _render(c: Content) -> str:
 
     test = [r for r in c.results.rows if r["phase"] == "test"]
     numbers = payload(c.board, c.results.certificates, c.baseline)
-    for solver, said in zip(numbers["solvers"], about_solvers(c.results, c.board), strict=True):
-        solver |= said
+    for solver, extra in zip(numbers["solvers"], about_solvers(c.results, c.board), strict=True):
+        solver |= extra
     numbers["pictures"] = [_place(c.board, chunk) for chunk in c.chunks]
     metric = ranking(c.board)
-    found, without = scatter.components(c.board, metric) if metric else ([], [])
+    components, without = scatter.components(c.board, metric) if metric else ([], [])
     return _environment().get_template("index.html.j2").render(
         title=" + ".join(dict.fromkeys(f["name"] for f in c.results.facts)),
         css=Markup((HERE / "static" / "report.css").read_text(encoding="utf-8")),  # noqa: S704  our own file
@@ -123,7 +123,7 @@ def _render(c: Content) -> str:
         groups=len(set(c.board.groups.tolist())),
         conclusion=conclusion(c.board, c.baseline),
         conclusion_metric=describe(metric or "").label,
-        scatter=found,
+        scatter=components,
         scatter_without=without,
         scatter_metric=describe(metric or ""),
         failed=sum(e["failed"] for e in c.entries),

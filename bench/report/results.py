@@ -109,7 +109,7 @@ class Results:
 
         Args:
             metric: such as "ssim"; by default the first that ranks.
-            by: column whose values are told apart along the x axis (setting, blur, noise, T, image ...); None for the
+            by: column whose values are split along the x axis (setting, blur, noise, T, image ...); None for the
                 whole grid, solvers along the y axis.
             baseline: draw paired differences to this solver instead of means.
             solvers: these alone, in this order; by default all, best first.

@@ -49,12 +49,12 @@ def components(board: Board, metric: str) -> tuple[list[Component], list[str]]:
         here = board.settings == setting
         for name, pair in _of_setting(values[rows][:, here], _levels(board, np.flatnonzero(here))).items():
             sums.setdefault(name, []).append(pair)
-    found = []
+    components = []
     for name, pairs in sums.items():
         with np.errstate(invalid="ignore"):
             shared, own = np.sqrt(np.maximum(np.mean(pairs, axis=0), 0))
-        found.append(Component(name, float(shared), float(own), len(pairs)))
-    return found, left_out
+        components.append(Component(name, float(shared), float(own), len(pairs)))
+    return components, left_out
 
 
 def _near(values: np.ndarray) -> list[int]:
@@ -98,9 +98,9 @@ def _of_setting(values: np.ndarray, levels: dict[str, list[Any]]) -> dict[str, t
     terms: dict[str, Sequence[Any]] = {SOLVER: solver, **tiled}
     terms |= {f"{name} × {SOLVER}": list(zip(v, solver, strict=True)) for name, v in several.items()}
     x = np.where(np.isfinite(values), values, np.nan).ravel()
-    found = variances(x, terms)
+    parts = variances(x, terms)
     return {
-        name: (found[name], found["rest"] if name in single else found[f"{name} × {SOLVER}"])
+        name: (parts[name], parts["rest"] if name in single else parts[f"{name} × {SOLVER}"])
         for name, level in levels.items()
         if len(set(level)) > 1
     }

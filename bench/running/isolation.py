@@ -50,7 +50,7 @@ class SolverFailed(Exception):  # noqa: N818  a row, not an error of ours
 
 
 class _Ended(Exception):  # noqa: N818
-    """The process is gone, or said what is no answer."""
+    """The process is gone, or sent what is no answer."""
 
 
 class NurseryLost(Exception):  # noqa: N818
@@ -201,7 +201,7 @@ class Solvers:
         self._room = 1 if shared.device.startswith("cuda") else 2
 
     def environment(self) -> dict[str, str]:
-        """What the machine is, said by a process that runs no plug-in and then goes: it may take up a GPU."""
+        """What the machine is, reported by a process that runs no plug-in and then goes: it may take up a GPU."""
         process = self._fork_nursery()
         try:
             answer = process.ask({"do": "about", "device": self._shared.device}, cpu=120.0, wall=480.0)
@@ -354,7 +354,7 @@ def _believed(answer: Message, shape: tuple[int, ...], dtype: str) -> Attempt:
         columns = {**counts(cost), "seconds": seconds, "peak_rss_mb": peak, "prior_note": note}
         return Attempt(x.astype(np.float64), columns)
     except (ValueError, TypeError, KeyError) as error:
-        message = "its process said something other than an estimate of the right shape and type"
+        message = "its process sent something other than an estimate of the right shape and type"
         raise SolverFailed(_failure("invalid", "SolverError", message, "")) from error
 
 

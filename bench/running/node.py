@@ -73,7 +73,7 @@ class Node:
     def _become_child(self, parent: int, files: list[int]) -> None:
         os.setpgid(0, 0)
         _prctl(_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before we asked to be told
+        if os.getppid() != parent:  # it died before we asked for a signal
             os._exit(1)
         self._channel.close()
         self._children = set()

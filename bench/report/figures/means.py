@@ -1,4 +1,4 @@
-"""Means with their intervals, solver by solver: over the whole grid, or told apart by a column of the results."""
+"""Means with their intervals, solver by solver: over the whole grid, or split by a column of the results."""
 
 from __future__ import annotations
 

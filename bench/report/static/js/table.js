@@ -279,7 +279,7 @@ function drawNotes() {
   $("no-baseline").hidden = !baselineMissing();
 }
 
-/** Said where one chooses: what the marks account for, and what not. */
+/** Shown where one chooses: what the marks account for, and what not. */
 function drawMultiplicity() {
   const tables = data.tables.length * data.metrics.filter(ranks).length;
   const others = new Set(entries.map((e) => e.same_as)).size - 1;
@@ -290,7 +290,7 @@ function drawMultiplicity() {
     (tables > 1 ? `, not for choosing among this page's ${tables}: decide on filter and metric first.` : ".");
 }
 
-/** How many photographs the two best take to be told apart, where they are not yet. */
+/** How many photographs the two best take to be distinguished, where they are not yet. */
 function apart() {
   const metric = metricOf(state.metric);
   const estimators = entries.filter((e, i) => entries.findIndex((o) => o.same_as === e.same_as) === i);
