@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -25,6 +26,7 @@ from bench.methods.diffusion.task import Task
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem
 from bench.seeds import generator
+from bench.testing import check_prior
 from tests.make_solver import made
 
 
@@ -127,3 +129,25 @@ def test_a_wrong_prior_is_answered_with_what_is_right(
 ) -> None:
     with pytest.raises(GridError, match=message):
         read_grid(write_grid(solver, more=more))
+
+
+@pytest.mark.parametrize("name", ["gaussian", "trained"])
+def test_a_built_in_prior_conforms(name: str) -> None:
+    check_prior(name)
+
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "priors.md"
+
+
+@pytest.mark.skipif(not EXAMPLE.is_file(), reason="there are no docs beside the package")
+@pytest.mark.parametrize(("old", "new", "message"), [("", "", None), ("x * (0.25", "(x + 1) / 2 * (0.25", "[-1, 1]")])
+def test_the_example_of_the_docs_conforms_and_one_in_other_units_does_not(
+    tmp_path: Path, old: str, new: str, message: str | None
+) -> None:
+    code = EXAMPLE.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "shrunk.py").write_text(code.replace(old, new) if old else code, encoding="utf-8")
+    if message is None:
+        check_prior("./shrunk.py", base=tmp_path)
+    else:
+        with pytest.raises(AssertionError, match=re.escape(message)):
+            check_prior("./shrunk.py", base=tmp_path)
