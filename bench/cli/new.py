@@ -66,6 +66,40 @@ class {title}(Operator):
         return Exposed(psf / psf.sum())
 '''
 
+PRIOR = '''"""{title}: say in a sentence what images are like."""
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench import Prior
+from bench.methods.diffusion.denoiser import PriorModel
+from bench.methods.diffusion.sigma_denoiser import SigmaDenoiser
+
+
+class Model(SigmaDenoiser):
+    """The best denoiser of independent pixels N(0, variance): replace it by a network of yours."""
+
+    def __init__(self, variance: float) -> None:
+        super().__init__(low=0.0, high=80.0)  # of sigma, in [-1, 1] units; channels=3 for colours seen together
+        self.variance = variance
+
+    def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
+        """E[x_0 given x = x_0 + sigma n]: x (B, 1, H, W) in [-1, 1], sigma (B,)."""
+        return x * (self.variance / (self.variance + sigma**2)).view(-1, 1, 1, 1)
+
+
+@dataclass(frozen=True)
+class {title}(Prior):
+    """Independent pixels."""
+
+    variance: float = 0.25  #: of a pixel, images in [-1, 1]
+
+    def load(self) -> PriorModel:
+        """A new model; files of yours are read here."""
+        return Model(self.variance)
+'''
+
 DATASET = '''"""{title}: say in a sentence where the pictures are from."""
 
 from dataclasses import dataclass
@@ -150,6 +184,7 @@ def _plugin(text: str) -> Callable[[str], str]:
 
 TEMPLATES = {
     "solver": Template("{name}.py", _plugin(SOLVER), "name it in a grid as  - ./{path}"),
+    "prior": Template("{name}.py", _plugin(PRIOR), "name it in a grid as  prior: ./{path}"),
     "operator": Template("{name}.py", _plugin(OPERATOR), "name it in a grid under blur as  - ./{path}"),
     "dataset": Template("{name}.py", _plugin(DATASET), "name it in a grid under data as  ./{path}: {{split: test}}"),
     "grid": Template("{name}.yaml", lambda name: GRID.format(name=name), "bench run {path} --dry-run"),
