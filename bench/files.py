@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -59,6 +61,31 @@ def cell_text(value: Any) -> Any:
 def markdown_text(text: str) -> str:
     """A text that Markdown shows as it is: no link, picture, tag, table or line of its own."""
     return re.sub(r"([\\`*\[\]<>|#~!])", r"\\\1", " ".join(text.split()))
+
+
+def hold(fd: int, holder: Path, by: str, error: type[BenchError]) -> None:
+    """Lock an open file until it is closed or the process ends, and write into ``holder`` which process has it.
+
+    Raises ``error`` when another process has it: the holder's folder is in use ``by`` ("another run").
+    """
+    import fcntl
+
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as problem:
+        in_use = f"{holder.parent} is in use by {by}{_holder(holder)}"
+        raise error(f"{in_use}; wait for it, or give --out another folder") from problem
+    me = f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
+    holder.write_text(me, encoding="utf-8")
+
+
+def _holder(path: Path) -> str:
+    """Who holds the lock, in brackets; nothing where that cannot be read."""
+    try:
+        holder = path.read_text(encoding="utf-8", errors="replace").strip()[:200]
+    except OSError:
+        return ""
+    return f" ({holder})" if holder.isprintable() and holder else ""
 
 
 def roots() -> list[Path]:

@@ -6,19 +6,17 @@ again. While a run writes, it holds a lock on the file, and says in ``held_by.tx
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
-import socket
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from bench.errors import ResultError
+from bench.files import hold
 from bench.results.parquet import fits
 from bench.seeds import canonical
 
@@ -73,29 +71,11 @@ class Journal:
             self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         try:
             with self._writing():
-                self._lock()
+                hold(self._fd, self._holder, "another run", ResultError)
                 self._end_torn_line()
         except BaseException:
             os.close(self._fd)
             raise
-
-    def _lock(self) -> None:
-        try:
-            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise ResultError(
-                f"{self.path.parent} is in use by another run{self._held_by()}; wait for it, or give --out another "
-                "folder"
-            ) from error
-        me = f"process {os.getpid()} on {socket.gethostname()}, since {datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC\n"
-        self._holder.write_text(me, encoding="utf-8")
-
-    def _held_by(self) -> str:
-        try:
-            holder = self._holder.read_text(encoding="utf-8", errors="replace").strip()[:200]
-        except OSError:
-            return ""
-        return f" ({holder})" if holder.isprintable() and holder else ""
 
     def _end_torn_line(self) -> None:
         size = os.fstat(self._fd).st_size

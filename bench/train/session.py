@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
-import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +10,7 @@ from pathlib import Path
 import torch
 
 from bench.errors import RecipeError, TrainingError
+from bench.files import hold
 from bench.methods.networks.unet import count_parameters
 from bench.plugins.weights import find_weights
 from bench.train import checkpoint
@@ -141,14 +140,7 @@ def starting_point(out: Path, plan: AnyRecipe, *, resume: bool, finish: bool) ->
 
 @contextlib.contextmanager
 def lock(out: Path) -> Iterator[None]:
-    """Hold ``out/pid`` (this process's number is in it). Raises TrainingError when another training holds it."""
-    with (out / "pid").open("a+") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            file.seek(0)
-            raise TrainingError(f"{out} is in use by process {file.read().strip()}") from error
-        file.truncate(0)
-        file.write(f"{os.getpid()}\n")
-        file.flush()
+    """Hold ``out/pid`` (who holds it is written in it). Raises TrainingError when another training holds it."""
+    with (out / "pid").open("a") as file:
+        hold(file.fileno(), out / "pid", "another training", TrainingError)
         yield
