@@ -1,4 +1,8 @@
-"""Conditional diffusion: a denoiser trained with the measurement beside it, so that sampling needs no operator."""
+"""Conditional diffusion: a denoiser trained with the measurement beside it, so that sampling needs no operator.
+
+Weights with a predictor (``conditional_residual``) are stochastic refinement: the estimate is g(y) + r, and
+r = x - g(y) is what is sampled.
+"""
 
 from dataclasses import dataclass
 from typing import ClassVar, Literal
@@ -7,12 +11,12 @@ from torch import Tensor
 
 from bench import Problem, SettingError, Solver
 from bench.methods.networks.restore import load_conditional
-from bench.methods.networks.sample import Plan, Sampler
+from bench.methods.networks.sample import Sampler, validate
 
 
 @dataclass(frozen=True)
 class ConditionalDM(Solver):
-    """Conditional diffusion (study 001): samples of x given y from a network that sees [x_t, y]; blind, any size."""
+    """Conditional diffusion (study 001): samples of x given y, or of what a predictor leaves; blind."""
 
     #: network evaluations per sample; 1 gives the posterior mean in one evaluation
     steps: int = 20
@@ -30,23 +34,20 @@ class ConditionalDM(Solver):
     join: Literal["end", "step"] = "end"
     #: patches per network evaluation
     batch: int = 16
-    #: trained conditional model: a shipped name or a .safetensors file
+    #: conditional_dm, conditional_residual (with a predictor), or a .safetensors file
     weights: str = "conditional_dm"
 
     blind: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
-    reference: ClassVar[str] = "Innocenti 2023 (study 001); Saharia et al. 2022, Palette"
+    reference: ClassVar[str] = "Innocenti 2023 (study 001); Saharia et al. 2022, Palette; Whang et al. 2022, CVPR"
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.average, self.batch) < 1:
-            raise SettingError("conditional_dm: steps, average and batch must be at least 1")
+        validate(self)
 
     def solve(self, problem: Problem) -> Tensor:
-        """x_T ~ N(0, I), then DDIM or DDPM with x̂_0(x_t, y, t); the mean of ``average`` samples."""
+        """u_T ~ N(0, I), then DDIM or DDPM with û_0(u_t, y, t), where u is x or x - g(y); the mean of samples."""
         model = load_conditional(self.weights, problem.y.dtype, str(problem.y.device))
-        if model.predictor is not None:
-            raise SettingError(f"conditional_dm: weights {self.weights!r} model a residual: use conditional_residual")
-        eta = 1.0 if self.sampler == "ddpm" else 0.0
-        plan = Plan(self.steps, eta, self.spacing, self.patch, self.overlap, self.batch, self.join)
-        return Sampler(problem, model, plan).mean(self.average)
+        if model.informed:
+            raise SettingError(f"conditional_dm: weights {self.weights!r} see the PSF: use conditional_wiener")
+        return Sampler(problem, model, self).estimate()

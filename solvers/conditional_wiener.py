@@ -7,7 +7,7 @@ from torch import Tensor
 
 from bench import Problem, SettingError, Solver
 from bench.methods.networks.restore import load_conditional
-from bench.methods.networks.sample import Plan, Sampler
+from bench.methods.networks.sample import Sampler, validate
 
 
 @dataclass(frozen=True)
@@ -38,14 +38,11 @@ class ConditionalWiener(Solver):
     reference: ClassVar[str] = "after Whang et al. 2022, CVPR, whose predictor is a network"
 
     def __post_init__(self) -> None:
-        if min(self.steps, self.average, self.batch) < 1:
-            raise SettingError("conditional_wiener: steps, average and batch must be at least 1")
+        validate(self)
 
     def solve(self, problem: Problem) -> Tensor:
         """x = g(y, w) + r, w = wiener(y), r ~ p(r | y, w) by DDIM or DDPM; the mean of ``average`` samples."""
         model = load_conditional(self.weights, problem.y.dtype, str(problem.y.device))
         if not model.informed:
             raise SettingError(f"conditional_wiener: weights {self.weights!r} are blind: use conditional_dm")
-        eta = 1.0 if self.sampler == "ddpm" else 0.0
-        plan = Plan(self.steps, eta, self.spacing, self.patch, self.overlap, self.batch, self.join)
-        return Sampler(problem, model, plan).mean(self.average)
+        return Sampler(problem, model, self).estimate()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from bench.errors import SettingError
 from bench.imaging.blur import Blur
 from bench.methods.classical.wiener import wiener
 from bench.methods.networks.restoration_weights import load_conditional
-from bench.methods.networks.sample import Plan, Sampler
+from bench.methods.networks.sample import Sampler
 from bench.methods.problem import Problem
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.seeds import generator
@@ -22,6 +23,7 @@ from bench.testing import check_solver
 from bench.train.data import pairs
 from bench.train.recipe.read import read
 from bench.train.recipe.restoration import ConditionalRecipe
+from tests.make_solver import made
 from tests.restoration import CONDITIONAL, INFORMED, UNET, write_conditional, write_recipe
 from tests.training import write_images
 
@@ -65,7 +67,8 @@ def test_training_shows_the_estimate_of_the_wiener_filter_and_it_is_nearer_the_t
 
 def test_an_informed_network_sees_what_the_wiener_solver_returns(informed: Path) -> None:
     p = blurred()
-    sampler = Sampler(p, load_conditional(informed).double(), Plan(1, 0.0, "uniform", 24, 0, 4, "end"))
+    plan: Any = made("conditional_wiener", steps=1, patch=24, overlap=0, weights=str(informed))
+    sampler = Sampler(p, load_conditional(informed).double(), plan)
     (condition,) = sampler.conditions
     expected = load_plugin(find_plugin("solver", "wiener"))().solve(p).clamp(0, 1)  # type: ignore[attr-defined] - a solver
     assert torch.allclose((condition.given[:, 1:2] + 1) / 2, expected, atol=1e-12)
@@ -85,7 +88,7 @@ def test_blind_and_informed_weights_are_not_mistaken_for_each_other(informed: Pa
     with pytest.raises(SettingError, match="use conditional_dm"):
         solve("conditional_wiener", blind, blurred())
     with pytest.raises(SettingError, match="use conditional_wiener"):
-        solve("conditional_residual", informed, blurred(blind=True))
+        solve("conditional_dm", informed, blurred(blind=True))
 
 
 def test_the_shared_filter_is_the_posterior_mean_of_a_flat_gaussian_prior_on_a_torus() -> None:

@@ -77,7 +77,8 @@ def test_a_restorer_of_colours_is_trained_and_restores_them_together(name: str, 
         assert image.mode == "RGB"
     file = tmp_path / "w.safetensors"
     assert json.loads(export(best, file).read_text())["network"]["image_channels"] == 3
-    solver = made(name, weights=str(file), **({} if name in ("convir", "swinir") else {"steps": 2}))
+    solver_name = "conditional_dm" if name == "conditional_residual" else name
+    solver = made(solver_name, weights=str(file), **({} if name in ("convir", "swinir") else {"steps": 2}))
     rng = np.random.default_rng(1)
     y = rng.random((3, 16, 16))
     other = y.copy()

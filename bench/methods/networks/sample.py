@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import torch
 from torch import Tensor
@@ -22,28 +21,59 @@ if TYPE_CHECKING:
     from bench.methods.problem import Problem
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How samples are drawn.
+class Parameters(Protocol):
+    """What a solver that samples p(x | y) declares; plug-ins inherit no parameters (docs/plugins.md)."""
 
-    Attributes:
-        steps: evaluations of the network per patch; one gives the mean, E[x | y].
-        eta: 0 for DDIM, 1 for the ancestral steps of DDPM.
-        spacing: see ``bench.methods.diffusion.levels``.
-        patch: side of a patch; None for the side that the weights were trained on. ``overlap``: see ``Tiles``;
-            None for a quarter of the patch.
-        batch: patches in one evaluation.
-        join: "end": patches are sampled on their own (from one field of noise) and averaged (study 001); "step":
-            their estimates of x_0 are averaged at every step, so that neighbours agree on what they paint.
-    """
+    @property
+    def steps(self) -> int:
+        """Evaluations of the network per patch; one gives the mean, E[x | y]."""
+        ...
 
-    steps: int
-    eta: float
-    spacing: Spacing
-    patch: int | None
-    overlap: int | None
-    batch: int
-    join: Literal["end", "step"]
+    @property
+    def sampler(self) -> Literal["ddim", "ddpm"]:
+        """DDIM, or the ancestral steps of DDPM."""
+        ...
+
+    @property
+    def spacing(self) -> Spacing:
+        """See ``bench.methods.diffusion.levels``."""
+        ...
+
+    @property
+    def average(self) -> int:
+        """Samples whose mean is the estimate."""
+        ...
+
+    @property
+    def patch(self) -> int | None:
+        """Side of a patch; None for the side that the weights were trained on."""
+        ...
+
+    @property
+    def overlap(self) -> int | None:
+        """See ``Tiles``; None for a quarter of the patch."""
+        ...
+
+    @property
+    def join(self) -> Literal["end", "step"]:
+        """When overlapping patches are averaged.
+
+        end: once, when each has been sampled on its own from one field of noise (study 001); step: their estimates
+        of x_0 at every step, so that neighbours agree on what they paint.
+        """
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Patches in one evaluation."""
+        ...
+
+
+def validate(plan: Parameters) -> None:
+    """Raises SettingError for parameters with which nothing can be drawn."""
+    for name in ("steps", "average", "batch"):
+        if getattr(plan, name) < 1:
+            raise SettingError(f"{name} must be at least 1, got {getattr(plan, name)}")
 
 
 class Sampler:
@@ -53,8 +83,9 @@ class Sampler:
     the same one.
     """
 
-    def __init__(self, problem: Problem, model: Conditional, plan: Plan) -> None:
+    def __init__(self, problem: Problem, model: Conditional, plan: Parameters) -> None:
         self.problem, self.model, self.plan = problem, model, plan
+        self.eta = 1.0 if plan.sampler == "ddpm" else 0.0
         y = 2 * apart(problem.y, model.channels) - 1
         if model.informed:
             if not hasattr(problem, "blur"):
@@ -75,15 +106,15 @@ class Sampler:
             u0 = self._u0(u, now)
             if self.plan.join == "step":
                 u0 = self.tiles.cut(self.tiles.join(u0))
-            noise = None if then.clean or not self.plan.eta else self._noise()
-            u = ddim(u, u0, now, then, self.plan.eta, noise)
+            noise = None if then.clean or not self.eta else self._noise()
+            u = ddim(u, u0, now, then, self.eta, noise)
         parts = zip(self.conditions, u.split(self.plan.batch), strict=True)
         x = self.tiles.join(torch.cat([condition.decode(part) for condition, part in parts]))
         return ((x + 1) / 2).reshape(self.problem.y.shape)
 
-    def mean(self, count: int) -> Tensor:
-        """The mean of ``count`` samples."""
-        return torch.stack([self.draw() for _ in range(count)]).mean(0)
+    def estimate(self) -> Tensor:
+        """The mean of as many samples as the plan averages."""
+        return torch.stack([self.draw() for _ in range(self.plan.average)]).mean(0)
 
     def _u0(self, u: Tensor, now: Level) -> Tensor:
         """E[u_0 | u_t, y] of all patches."""
