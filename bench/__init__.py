@@ -14,7 +14,7 @@ from bench.methods.problem import Prior, Problem, Solver, tunable
 from bench.plugins.import_path import import_object
 
 if TYPE_CHECKING:
-    from bench.api import Results, load, run
+    from bench.cli.from_python import Results, load, run
 
 __version__ = "0.1.0"
 
@@ -43,13 +43,13 @@ __all__ = [
     "tunable",
 ]
 
-#: what lives in ``bench.api``, behind which the rooms of running and reporting are
+#: what lives in ``bench.cli.from_python``, behind which the rooms of running and reporting are
 _LAZY = ("Results", "load", "run")
 
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        from bench import api
+        from bench.cli import from_python as api
 
         return getattr(api, name)
     raise AttributeError(f"module 'bench' has no attribute {name!r}")

@@ -17,7 +17,7 @@ from bench.methods.diffusion.power_law import PHOTOGRAPHS
 from bench.methods.diffusion.schedule import Schedule
 
 #: The note of a row whose solver asked how wrong a prior is that nobody measured.
-ASSUMED = "error spectrum assumed, that of Gaussian images (`bench calibrate` measures it)"
+ASSUMED = "error spectrum assumed, that of Gaussian images"
 
 
 class PriorModel(Protocol):
