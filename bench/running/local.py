@@ -240,7 +240,7 @@ class _Worker:
         self._nursery, nursery = root.fork()
         self._pid, self._channel = root.fork()
         try:
-            about = {"shared": asdict(shared), "folder": str(Path.cwd())}
+            about = {"shared": asdict(shared), "folder": str(Path.cwd()), "path": sys.path}
             nursery.send({"do": "prepare", **about})
             nursery.receive()
             self._channel.send({"do": "work", **about}, files=[nursery.socket.fileno()])

@@ -55,6 +55,7 @@ def _given(message: Message) -> tuple[Given, list[Sensed]]:
 def prepare(channel: Channel, message: Message, _: list[int]) -> None:
     """Threads and a memory limit, for this process and all that are forked from it."""
     os.chdir(message.data["folder"])
+    sys.path[:] = message.data["path"]  # as the run has it now: the root may be older, in a notebook
     configure(Shared(**message.data["shared"]))
     channel.send({"ready": True})
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ def work(channel: Channel, message: Message, files: list[int]) -> None:
 
     shared = Shared(**message.data["shared"])
     os.chdir(message.data["folder"])
+    sys.path[:] = message.data["path"]  # as the run has it now: the root may be older, in a notebook
     configure(shared)
     os.dup2(2, 1)  # what the plug-ins of data print is no result of the command
     worker = Worker(shared, Solvers(Channel(socket.socket(fileno=files[0])), shared))

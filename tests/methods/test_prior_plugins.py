@@ -107,7 +107,7 @@ def test_the_error_of_gaussian_images_is_what_their_denoiser_makes() -> None:
 
 def test_names_of_weights_are_short_for_a_trained_prior(tmp_path: Path) -> None:
     (short,), (long,) = (prior_variants(g, tmp_path) for g in ("photos", {"trained": {"weights": "photos"}}))
-    assert (short.id, short.settings) == (long.id, long.settings) == ("photos", {"weights": "photos"})
+    assert (short.id, short.settings) == (long.id, long.settings) == ("photos", {"weights": "photos", "tile": None})
 
 
 def test_a_list_of_priors_is_an_axis_and_a_solver_may_have_its_own(write_grid: Callable[..., Path]) -> None:
