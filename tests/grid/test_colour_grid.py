@@ -16,7 +16,7 @@ from bench.methods.networks.prior import build
 from bench.methods.networks.unet import UNetConfig
 from bench.running.runner import Finished
 
-GRID = Path(__file__).with_name("colour.yaml")
+GRID = Path(__file__).parents[2] / "grids" / "colour.yaml"
 LINEAR = {"name": "linear", "steps": 1000}
 CALIBRATION = {"sigmas": [0.01, 10.0], "frequencies": [0.1, 0.5], "mean": 0.0}
 TABLE = [[1e-4, 1e-4], [10.0, 0.1]]
