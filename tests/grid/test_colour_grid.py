@@ -10,13 +10,13 @@ import pytest
 import torch
 import yaml
 
-from bench.grid.read import read_grid
+from bench.grid.read import find_grid, read_grid
 from bench.methods.networks import weights
 from bench.methods.networks.prior import build
 from bench.methods.networks.unet import UNetConfig
 from bench.running.runner import Finished
 
-GRID = Path(__file__).parents[2] / "grids" / "colour.yaml"
+GRID = find_grid("colour")
 LINEAR = {"name": "linear", "steps": 1000}
 CALIBRATION = {"sigmas": [0.01, 10.0], "frequencies": [0.1, 0.5], "mean": 0.0}
 TABLE = [[1e-4, 1e-4], [10.0, 0.1]]
