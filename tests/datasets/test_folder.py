@@ -383,12 +383,10 @@ def test_wrong_settings_are_refused():
 
 
 @pytest.mark.parametrize(
-    ("pattern", "expected"),
-    [(None, [None, None]), ("[^/]+", ["p1", "p2"]), (r"/(s\d)", ["s7", "s8"])],
+    ("pattern", "expected"), [(None, [None] * 2), ("[^/]+", ["p1", "p2"]), (r"/(s\d)", ["s7", "s8"])]
 )
 def test_a_pattern_names_the_source_of_an_image(tmp_path: Path, pattern: str | None, expected: list[str | None]):
-    names = ["p1/s7_1.png", "p2/s8_1.png"]
-    for name in names:
+    for name in ("p1/s7_1.png", "p2/s8_1.png"):
         (tmp_path / name).parent.mkdir()
         Pil.fromarray(GRAY).save(tmp_path / name)
     folder = Folder(str(tmp_path), margin=0, group=pattern)
