@@ -55,7 +55,7 @@ def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[
     """
     periodogram = (Y.abs() ** 2 / (shape[0] * shape[1])).flatten(-2)
     W = torch.where(P > 0, K.abs() ** 2 / P, 0).flatten(-2)
-    weights = (_pairs(P, shape[1]) * (P > 0)).flatten()
+    weights = (conjugate_pairs(P, shape[1]) * (P > 0)).flatten()
     weights = weights / weights.sum()
     images = zip(periodogram, W[:, 0], variance.flatten(), strict=True)
     s = [torch.stack([_likeliest(plane, w, v, weights, steps) for plane in image]) for image, w, v in images]
@@ -78,7 +78,8 @@ def _likeliest(p: Tensor, W: Tensor, variance: Tensor, weights: Tensor, steps: i
     return log_s.exp()
 
 
-def _pairs(like: Tensor, width: int) -> Tensor:
+def conjugate_pairs(like: Tensor, width: int) -> Tensor:
+    """How often each entry of an rfft2 (H, W // 2 + 1) like ``like`` stands in the whole, of ``width`` columns."""
     # rfft2 keeps one of each conjugate pair of columns; the first, and the last of an even width, have no partner.
     pairs = torch.full_like(like, 2)
     pairs[:, 0] = 1

@@ -6,7 +6,9 @@ import torch
 from torch import Tensor
 
 from bench.imaging.blur import otf
+from bench.methods.classical.spectra import conjugate_pairs
 from bench.methods.diffusion.colours import to_opponent
+from bench.methods.diffusion.error_spectrum import hann
 from bench.methods.diffusion.task import Task
 
 #: Standard deviation of log κ before the residual is seen: a card's average is off by a factor of e, more or less.
@@ -30,12 +32,13 @@ def error_scale(task: Task, r: Tensor, sigma: float) -> Tensor:
         sigma: s/a of x_t, at which the error spectrum is read.
     """
     H, W = r.shape[-2:]
-    window = r.new_ones(H, W) if task.shape == (H, W) else _hann(H, r)[:, None] * _hann(W, r)
+    is_torus = task.shape == (H, W)
+    window = r.new_ones(H, W) if is_torus else hann(H, W, r)
     R = torch.fft.rfft2(to_opponent(r) * window).abs() ** 2 / (window**2).sum()
     independent = float((window**2).sum() ** 2 / (H * W * (window**4).sum()))
-    psf = task.blur.psf.repeat_interleave(len(r) // len(task.blur.psf), 0)
-    P = task.prior.error_power(sigma, (H, W), r) * otf(psf, (H, W)).abs() ** 2
-    weight = 0.5 * independent * _multiplicity(W, r)
+    K = task.K if is_torus else otf(task.blur.psf, (H, W)).repeat_interleave(len(r) // len(task.blur.psf), 0)
+    P = task.prior.error_power(sigma, (H, W), r) * K.abs() ** 2
+    weight = 0.5 * independent * conjugate_pairs(P[0, 0], W)
     log = r.new_zeros(len(r), 1, 1, 1)
     for _ in range(STEPS):
         total = log.exp() * P + task.sigma**2
@@ -48,16 +51,3 @@ def error_scale(task: Task, r: Tensor, sigma: float) -> Tensor:
 
 def _sum(x: Tensor) -> Tensor:
     return x.sum((1, 2, 3), keepdim=True)
-
-
-def _multiplicity(W: int, like: Tensor) -> Tensor:
-    """How often each column of an rfft2 stands in the whole transform (W // 2 + 1,)."""
-    count = like.new_full((W // 2 + 1,), 2.0)
-    count[0] = 1
-    if W % 2 == 0:
-        count[-1] = 1
-    return count
-
-
-def _hann(n: int, like: Tensor) -> Tensor:
-    return torch.hann_window(n + 2, periodic=False, dtype=like.dtype, device=like.device)[1:-1]

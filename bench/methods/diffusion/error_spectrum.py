@@ -89,7 +89,8 @@ def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0
         denoise: (y, sigma) -> estimates of x from y = x + sigma n.
     """
     generator = torch.Generator().manual_seed(seed)
-    window, rings = _hann(x.shape[-2], x.shape[-1]), _rings(x.shape[-2], x.shape[-1])
+    window = hann(x.shape[-2], x.shape[-1], torch.empty(0, dtype=torch.float64))
+    rings = _rings(x.shape[-2], x.shape[-1])
     mean = float(x.mean())
 
     def power(error: Tensor) -> list[tuple[float, ...]]:
@@ -106,8 +107,9 @@ def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0
     return ErrorPower(SIGMAS, tuple(float(f[ring].mean()) for ring in rings), tuple(zip(*rows, strict=True)), mean)
 
 
-def _hann(H: int, W: int) -> Tensor:
-    v, h = (torch.hann_window(n + 2, periodic=False, dtype=torch.float64)[1:-1] for n in (H, W))
+def hann(H: int, W: int, like: Tensor) -> Tensor:
+    """A Hann taper (H, W) without its zeros, in the dtype and on the device of ``like``."""
+    v, h = (torch.hann_window(n + 2, periodic=False, dtype=like.dtype, device=like.device)[1:-1] for n in (H, W))
     return v[:, None] * h
 
 
