@@ -19,6 +19,8 @@ from bench.statistics.interval import Estimate, called, means
 OF_MEAN = ("{}_extrapolated", "{}_mean")
 #: suffix of the derived metric that shows one sample beside the mean
 SAMPLE = "_sample"
+#: all cells
+EVERY = slice(None)
 
 
 @dataclass(frozen=True)
@@ -121,16 +123,32 @@ class Board:
         first = np.argmax(~np.isnan(given), axis=0)
         return given[first, np.arange(len(self.cells))]
 
-    def means(self, values: np.ndarray, cells: np.ndarray | None = None) -> Estimate:
-        """Means of the rows of ``values`` (R, n) over all cells or some, (n,) booleans, with what intervals need."""
-        here = np.ones(len(self.cells), bool) if cells is None else cells
-        kernels = np.array(self.kernels, object)
-        return means(values[:, here], self.settings[here], self.groups[here], kernels[here])
+    def design(self, cells: np.ndarray | slice = EVERY) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """Settings, groups and kernels of all cells or some: what ``bench.statistics`` takes beside values.
+
+        Args:
+            cells: (n,) booleans, or indices.
+        """
+        return self.settings[cells], self.groups[cells], np.array(self.kernels, object)[cells]
+
+    def means(self, values: np.ndarray, cells: np.ndarray | slice = EVERY) -> Estimate:
+        """Means of the rows of ``values`` (R, n) over all cells or some, as of ``design``."""
+        return means(values[:, cells], *self.design(cells))
+
+    @cached_property
+    def estimators(self) -> list[str]:
+        """(S,) what each solver estimates: the name that rows of one estimator share, else its own label."""
+        shared = [next((str(r["same_as"]) for r in rows if r and r.get("same_as")), None) for rows in self.rows]
+        return [name or solver for name, solver in zip(shared, self.solvers, strict=True)]
+
+    def row_of(self, solver: str | None) -> int | None:
+        """The row of a label; None for a label that the board has not."""
+        return self.solvers.index(solver) if solver in self.solvers else None
 
     @cached_property
     def called(self) -> str:
         """What intervals over all cells may be called: "95 %" or "nominal 95 %"."""
-        design = Design.of(self.settings, self.groups, self.kernels)
+        design = Design.of(*self.design())
         return called(design.n_groups, design.n_kernels)
 
     def select(self, cells: np.ndarray) -> Board:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from bench.report.board import Board, describe
-from bench.report.tables import same_as
 from bench.statistics.sentences import Wording, sentences
 
 
@@ -25,12 +24,10 @@ def conclusion(board: Board, baseline: str | None) -> list[str]:
     metric = describe(name)
     return sentences(
         board.values(name),
-        board.settings,
-        board.groups,
-        board.kernels,
+        *board.design(),
         names=board.solvers,
         lower_is_better=metric.better == "lower",
-        baseline=board.solvers.index(baseline) if baseline in board.solvers else None,
-        same_as=[same_as(board, s) for s in range(len(board.solvers))],
+        baseline=board.row_of(baseline),
+        same_as=board.estimators,
         wording=Wording(metric.unit, metric.digits),
     )

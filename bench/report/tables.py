@@ -38,24 +38,16 @@ def standings(board: Board, name: str, baseline: str | None) -> Leaderboard:
     metric = describe(name)
     return statistics(
         board.values(name),
-        board.settings,
-        board.groups,
-        board.kernels,
+        *board.design(),
         lower_is_better=None if metric.higher_is_better is None else not metric.higher_is_better,
-        baseline=board.solvers.index(baseline) if baseline in board.solvers else None,
-        same_as=[same_as(board, s) for s in range(len(board.solvers))],
+        baseline=board.row_of(baseline),
+        same_as=board.estimators,
     )
 
 
 def pairs(board: Board, name: str) -> Pairwise:
     """All differences of two solvers in one metric, on the cells that all of them have."""
-    names = [same_as(board, s) for s in range(len(board.solvers))]
-    return pairwise_differences(board.values(name), board.settings, board.groups, board.kernels, same_as=names)
-
-
-def same_as(board: Board, s: int) -> str:
-    """What a solver estimates: the name that rows of one estimator share, else its own label."""
-    return next((str(r["same_as"]) for r in board.rows[s] if r is not None and r.get("same_as")), board.solvers[s])
+    return pairwise_differences(board.values(name), *board.design(), same_as=board.estimators)
 
 
 def leaderboard(board: Board, baseline: str | None) -> list[dict[str, Any]]:
@@ -99,7 +91,7 @@ def entry_facts(board: Board, s: int) -> dict[str, Any]:
         "solver_name": first.get("solver_name") or "",
         "settings": first.get("solver_settings") or "",
         "weights": weights_of(rows),
-        "same_as": same_as(board, s),
+        "same_as": board.estimators[s],
         **notes,
         "family": first.get("family") or "",
         "blind": bool(first.get("blind")),
@@ -152,13 +144,11 @@ def by_setting(board: Board, name: str, cells: Sequence[np.ndarray]) -> SettingM
         name: of the metric.
         cells: (n,) booleans for each of T settings.
     """
-    values, kernels = board.values(name), np.array(board.kernels, object)
+    values = board.values(name)
     parts = np.full((3, len(board.solvers), len(cells)), np.nan)
     for t, here in enumerate(cells):
         if here.any():
-            table = statistics(
-                values[:, here], board.settings[here], board.groups[here], kernels[here], lower_is_better=None
-            )
+            table = statistics(values[:, here], *board.design(here), lower_is_better=None)
             parts[:, :, t] = np.array([(r.mean, r.low, r.high) for r in table.rows]).T
     loss = describe(name).loss(parts[0])
     best = np.min(loss, axis=0, where=np.isfinite(loss), initial=np.inf)

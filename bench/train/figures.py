@@ -13,7 +13,7 @@ from torch import Tensor
 
 from bench.methods.diffusion import step
 from bench.methods.diffusion.levels import CLEAN, levels
-from bench.methods.networks.prior import Prior, scalar
+from bench.methods.networks.prior import DiffusionPrior, scalar
 from bench.seeds import generator
 from bench.train.validate import denoise, noisy, psnr, ssim
 
@@ -40,7 +40,7 @@ def write(rows: list[dict[str, str]], pictures: list[np.ndarray], out: Path) -> 
     tile([2 * p - 1 for p in pictures], out / "restorations.png")
 
 
-def show(rows: list[dict[str, str]], prior: Prior, crops: np.ndarray, plan: Validation, out: Path) -> None:
+def show(rows: list[dict[str, str]], prior: DiffusionPrior, crops: np.ndarray, plan: Validation, out: Path) -> None:
     """Write ``history.png``, ``samples.png`` and ``reconstructions.png`` (truth, noisy, denoised) into ``out``."""
     curves(rows, out / "history.png")
     device = next(prior.parameters()).device
@@ -56,7 +56,7 @@ def show(rows: list[dict[str, str]], prior: Prior, crops: np.ndarray, plan: Vali
 
 
 @torch.no_grad()
-def ddim(prior: Prior, x: Tensor, steps: int) -> Tensor:
+def ddim(prior: DiffusionPrior, x: Tensor, steps: int) -> Tensor:
     """Samples by DDIM (η = 0) from unit noise x (B, C, H, W), at levels even in log σ."""
     for now, then in pairwise([*levels(prior.schedule, "logsnr", steps), CLEAN]):
         x = step.ddim(x, prior.x0(x, scalar(now.t, x)), now, then)

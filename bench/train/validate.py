@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from bench.methods.networks.prior import Prior, scalar
+from bench.methods.networks.prior import DiffusionPrior, scalar
 from bench.seeds import generator
 from bench.train.losses import draw_times
 
@@ -30,7 +30,7 @@ def psnr(estimate: np.ndarray, truth: np.ndarray) -> float:
 
 
 @torch.no_grad()
-def denoise(prior: Prior, noisy: np.ndarray, sigma: float, batch: int = 32) -> np.ndarray:
+def denoise(prior: DiffusionPrior, noisy: np.ndarray, sigma: float, batch: int = 32) -> np.ndarray:
     """E[x | noisy], sigma in grey levels of 255; float32 of the same shape."""
     device = next(prior.parameters()).device
     parts = [torch.from_numpy(noisy[i : i + batch]).to(device) for i in range(0, len(noisy), batch)]
@@ -52,7 +52,7 @@ def ssim(estimate: np.ndarray, truth: np.ndarray) -> float:
     return float(np.mean([structural_similarity(a, b, data_range=1.0, win_size=win, **options) for a, b in pairs]))
 
 
-def validate(prior: Prior, crops: np.ndarray, sigmas: Sequence[float]) -> dict[str, float]:
+def validate(prior: DiffusionPrior, crops: np.ndarray, sigmas: Sequence[float]) -> dict[str, float]:
     """Mean PSNR in dB (``psnr_25``) and SSIM (``ssim_25``) of one-step denoising at each sigma of 255."""
     estimates = {s: denoise(prior, noisy(crops, s), s) for s in sigmas}
     figures = {f"psnr_{s:g}": psnr(estimates[s], crops) for s in sigmas}
@@ -60,7 +60,7 @@ def validate(prior: Prior, crops: np.ndarray, sigmas: Sequence[float]) -> dict[s
 
 
 @torch.no_grad()
-def mean_error(prior: Prior, crops: np.ndarray, noise: NoiseConfig, batch: int = 32) -> float:
+def mean_error(prior: DiffusionPrior, crops: np.ndarray, noise: NoiseConfig, batch: int = 32) -> float:
     """Squared error of the prediction on crops, at the noise levels of training: the same draws every time."""
     device = next(prior.parameters()).device
     t = draw_times(prior.schedule, noise, len(crops), ("validation",)).to(device)

@@ -17,7 +17,7 @@ from bench.methods.networks import conditional, multiscale, restorer, weights
 from bench.methods.networks.attention_unet import AttentionUNetConfig, SelfAttention
 from bench.methods.networks.conditional import ConditionalUNet
 from bench.methods.networks.convir import ConvIR, ConvIRConfig
-from bench.methods.networks.prior import Prior, build, scalar
+from bench.methods.networks.prior import DiffusionPrior, build, scalar
 from bench.methods.networks.restoration_weights import load_restorer
 from bench.methods.networks.restorer import RestorerConfig
 from bench.methods.networks.swinir import SwinIR, SwinIRConfig
@@ -29,7 +29,7 @@ LINEAR = {"name": "linear", "steps": 1000}
 
 
 @pytest.fixture(scope="module")
-def tiny() -> Prior:
+def tiny() -> DiffusionPrior:
     torch.manual_seed(0)
     return build(TINY, LINEAR, "v", {"network": TINY.model_dump(), "schedule": LINEAR, "prediction": "v"})
 
@@ -69,14 +69,14 @@ def test_folding_space_into_depth_loses_nothing():
 
 
 @pytest.mark.parametrize("size", [(4, 4), (8, 12), (20, 4), (64, 64)])
-def test_the_output_has_the_shape_of_every_input_that_fits_the_stride(tiny: Prior, size: tuple[int, int]):
+def test_the_output_has_the_shape_of_every_input_that_fits_the_stride(tiny: DiffusionPrior, size: tuple[int, int]):
     assert tiny.stride == 4
     x = torch.randn(2, 1, *size)
     assert tiny(x, torch.tensor([3.0, 900.5])).shape == x.shape
 
 
 @pytest.mark.parametrize("size", [(6, 8), (8, 9), (0, 4)])
-def test_sides_off_the_stride_are_refused_with_the_stride_named(tiny: Prior, size: tuple[int, int]):
+def test_sides_off_the_stride_are_refused_with_the_stride_named(tiny: DiffusionPrior, size: tuple[int, int]):
     with pytest.raises(SettingError, match="multiples of 4"):
         tiny(torch.zeros(1, 1, *size), torch.zeros(1))
 
@@ -108,7 +108,7 @@ class Oracle(nn.Module):
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])
 def test_both_predictions_give_the_posterior_mean_of_a_gaussian(prediction):
-    prior = Prior(Oracle(prediction), Schedule.make("linear"), prediction)
+    prior = DiffusionPrior(Oracle(prediction), Schedule.make("linear"), prediction)
     y = torch.randn(3, 1, 4, 4, dtype=torch.float64)
     sigma = torch.tensor([0.05, 0.4, 3.0], dtype=torch.float64)
     wiener = 0.25 / (0.25 + sigma**2).view(-1, 1, 1, 1) * y
@@ -116,8 +116,8 @@ def test_both_predictions_give_the_posterior_mean_of_a_gaussian(prediction):
 
 
 @pytest.mark.parametrize("prediction", ["epsilon", "v"])
-def test_noise_and_clean_image_recombine_to_the_noisy_one(tiny: Prior, prediction):
-    prior = Prior(tiny.network, tiny.schedule, prediction)
+def test_noise_and_clean_image_recombine_to_the_noisy_one(tiny: DiffusionPrior, prediction):
+    prior = DiffusionPrior(tiny.network, tiny.schedule, prediction)
     x, t = torch.randn(3, 1, 8, 8), torch.tensor([0.0, 250.5, 700.0])
     a, s = (c.float().view(-1, 1, 1, 1) for c in prior.schedule.scales(t))
     with torch.no_grad():
@@ -133,13 +133,13 @@ def test_a_network_that_predicts_its_target_recovers_image_and_noise(prediction)
         def forward(self, x: Tensor, t: Tensor) -> Tensor:
             return target
 
-    prior = Prior(Perfect(), Schedule.make("linear"), prediction)
+    prior = DiffusionPrior(Perfect(), Schedule.make("linear"), prediction)
     x_t, target = prior.target(x0, noise, t)
     assert torch.allclose(prior.x0(x_t, t), x0, atol=1e-9)
     assert torch.allclose(prior.epsilon(x_t, t), noise, atol=1e-9)
 
 
-def test_weights_survive_half_precision_within_its_rounding(tiny: Prior, tmp_path: Path):
+def test_weights_survive_half_precision_within_its_rounding(tiny: DiffusionPrior, tmp_path: Path):
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
     loaded = weights.load(path)
@@ -151,12 +151,12 @@ def test_weights_survive_half_precision_within_its_rounding(tiny: Prior, tmp_pat
         assert torch.allclose(loaded.denoise(y, sigma), tiny.denoise(y, sigma), atol=5e-3)
 
 
-def test_equal_weights_make_equal_files(tiny: Prior):
+def test_equal_weights_make_equal_files(tiny: DiffusionPrior):
     once, *more = (weights.encode(tiny.network.state_dict(), tiny.card) for _ in range(8))
     assert more == [once] * 7
 
 
-def test_loaded_weights_are_frozen_float32_and_in_evaluation_mode(tiny: Prior, tmp_path: Path):
+def test_loaded_weights_are_frozen_float32_and_in_evaluation_mode(tiny: DiffusionPrior, tmp_path: Path):
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
     loaded = weights.load(path)
@@ -164,7 +164,7 @@ def test_loaded_weights_are_frozen_float32_and_in_evaluation_mode(tiny: Prior, t
     assert all(p.dtype == torch.float32 and not p.requires_grad for p in loaded.parameters())
 
 
-def test_the_card_beside_the_weights_repeats_the_header_and_seals_the_file(tiny: Prior, tmp_path: Path):
+def test_the_card_beside_the_weights_repeats_the_header_and_seals_the_file(tiny: DiffusionPrior, tmp_path: Path):
     path = tmp_path / "tiny.safetensors"
     path.write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
     card = json.loads(weights.write_card(path).read_text())
@@ -302,7 +302,7 @@ def test_batch_statistics_survive_a_weights_file(tmp_path: Path):
     assert {float(v.max()) for k, v in kept.items() if "running" in k} == {0.25}
 
 
-def test_a_prior_is_not_mistaken_for_a_restorer(tiny: Prior, tmp_path: Path):
+def test_a_prior_is_not_mistaken_for_a_restorer(tiny: DiffusionPrior, tmp_path: Path):
     (tmp_path / "w.safetensors").write_bytes(weights.encode(tiny.network.state_dict(), tiny.card))
     with pytest.raises(WeightsError, match="holds the weights of a prior, not of a restorer"):
         load_restorer(tmp_path / "w.safetensors")

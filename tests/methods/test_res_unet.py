@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from bench.errors import SettingError
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks import weights
-from bench.methods.networks.prior import Prior, build, scalar
+from bench.methods.networks.prior import DiffusionPrior, build, scalar
 from bench.methods.networks.res_unet import ResUNetConfig, coloured
 from bench.train import session
 from bench.train.data import images as data
@@ -28,7 +28,7 @@ def config(image_channels: int = 1) -> ResUNetConfig:
     return ResUNetConfig.model_validate({**NETWORK, "image_channels": image_channels})
 
 
-def shaken(image_channels: int = 1) -> Prior:
+def shaken(image_channels: int = 1) -> DiffusionPrior:
     """A prior whose every weight is random: fresh ones begin with gains of one and an output of zero."""
     torch.manual_seed(0)
     said = config(image_channels).model_dump(mode="json")

@@ -19,7 +19,7 @@ from bench.report.load import Pictures, Results
 from bench.report.page import build
 from bench.report.studies import experiments, profiles
 from bench.report.studies.published import HEADING
-from bench.report.studies.score import score_convir, score_table
+from bench.report.studies.score import score_table
 from bench.report.studies.section import STUDIES, section
 from bench.report.studies.table import Table
 from bench.results.identity import MeasurementId
@@ -52,6 +52,11 @@ def board(
             given = base(**about) + i
             rows.append(row(solver, image, given + gain, given=given, **about))
     return Board.from_rows(rows)
+
+
+def score(row: dict[str, Any]) -> dict[str, Any]:
+    """The row with its part in the score of study 004."""
+    return row | {f"{of}_score_convir": 50 * (row[f"{of}_psnr"] / 33 + row[f"{of}_ssim"]) for of in ("m", "in")}
 
 
 def texts(table: Table, label: str, group: str = "") -> list[str]:
@@ -114,11 +119,9 @@ def test_paddings_and_regularisers_stand_apart() -> None:
 
 
 def test_the_score_averages_over_datasets_and_not_over_images() -> None:
-    """By hand: 33 dB and 0.8 are 90 points; 16.5 dB and 0.5 are 50; together 70."""
-    assert score_convir({"GoPro": (33.0, 0.8)}) == pytest.approx(90)
-    assert score_convir({"GoPro": (33.0, 0.8), "RSBlur": (16.5, 0.5)}) == pytest.approx(70)
+    """Three pictures of one dataset and one of another: each dataset is half of the score."""
     rows = [row("net", f"g{i}", 33.0, dataset="gopro") for i in range(3)] + [row("net", "r", 16.5, dataset="rsblur")]
-    table = score_table(Board.from_rows(rows))
+    table = score_table(Board.from_rows(map(score, rows)))
     assert table.groups == [("gopro", 2), ("rsblur", 2), ("", 1)]
     # SSIM of these rows is PSNR / 50: 100 (1 + 0.66) / 2 = 83 and 100 (0.5 + 0.33) / 2 = 41.5
     assert texts(table, "net") == ["33.00", "0.660", "16.50", "0.330", "62.25"]
@@ -128,12 +131,12 @@ def test_the_score_of_each_image_has_the_mean_that_the_means_have() -> None:
     rng = np.random.default_rng(0)
     context = Context(np.zeros((1, 24, 24)), np.ones((1, 1)), NoiseLevel(0.0, 0.1))
     truths = rng.random((5, 1, 24, 24))
-    found = [
+    figures = [
         evaluate(["psnr", "ssim", "score_convir"], x, x + s * rng.standard_normal(x.shape), context)
         for x, s in zip(truths, (0.01, 0.05, 0.1, 0.2, 0.4), strict=True)
     ]
-    psnr, ssim, score = (np.mean([f[n] or 0.0 for f in found]) for n in ("psnr", "ssim", "score_convir"))
-    assert score == pytest.approx(score_convir({"": (float(psnr), float(ssim))}), rel=1e-12)
+    psnr, ssim, score = (np.mean([f[n] or 0.0 for f in figures]) for n in ("psnr", "ssim", "score_convir"))
+    assert score == pytest.approx(100 * (psnr / 33 + ssim) / 2, rel=1e-12)
 
 
 def stored(folder: Path) -> Pictures:
@@ -175,7 +178,7 @@ def test_only_the_grids_of_the_studies_and_those_that_ask_for_the_score_get_a_se
     found = section(results("001_table1"), one, None)
     assert found is not None
     assert "Innocenti" in found.source
-    asking = Board(one.solvers, one.cells, one.rows, [*one.metrics, "score_convir"])
+    asking = Board.from_rows([score(r) for line in one.rows for r in line if r is not None])
     scored = section(results(None), asking, None)
     assert scored is not None
     assert [t.name for t in scored.tables] == ["score"]

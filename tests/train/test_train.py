@@ -21,7 +21,7 @@ from PIL import Image
 from bench.errors import RecipeError, TrainingError
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks import weights
-from bench.methods.networks.prior import Prior
+from bench.methods.networks.prior import DiffusionPrior
 from bench.train import checkpoint, loop, session, validate
 from bench.train.card import export
 from bench.train.data import images
@@ -276,7 +276,7 @@ def test_ddim_turns_unit_noise_into_samples_of_the_prior(prediction):
             return eps if prediction == "epsilon" else a * eps - s * x0
 
     noise = torch.randn(4, 1, 32, 32, generator=torch.Generator().manual_seed(0)).double()
-    samples = ddim(Prior(Exact(), schedule, prediction), noise, 200)
+    samples = ddim(DiffusionPrior(Exact(), schedule, prediction), noise, 200)
     assert float(samples.std()) == pytest.approx(0.5 * float(noise.std()), rel=0.02)
 
 

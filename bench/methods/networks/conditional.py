@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks.fold import fold, refuse_sides, unfold
-from bench.methods.networks.prior import Prediction, Prior
+from bench.methods.networks.prior import DiffusionPrior, Prediction
 from bench.methods.networks.restorer import Restorer, RestorerConfig
 from bench.methods.networks.restorer import build as build_restorer
 from bench.methods.networks.unet import check_levels, unet2d
@@ -93,7 +93,7 @@ class ConditionalUNet(nn.Module):
 
 
 class Conditional(nn.Module):
-    """p(x | y) as a diffusion model of images in [-1, 1]: fix y, and what is left is a ``Prior``.
+    """p(x | y) as a diffusion model of images in [-1, 1]: fix y, and what is left is a ``DiffusionPrior``.
 
     Attributes:
         network: the U-Net, with its predictor if there is one.
@@ -139,9 +139,9 @@ class Conditional(nn.Module):
         """g, of a model of the residual."""
         return self.network.predictor
 
-    def given(self, condition: Tensor) -> Prior:
+    def given(self, condition: Tensor) -> DiffusionPrior:
         """The diffusion model of what is unknown, given ``condition`` (see ``Condition``)."""
-        return Prior(_Given(self.network, condition), self.schedule, self.prediction)
+        return DiffusionPrior(_Given(self.network, condition), self.schedule, self.prediction)
 
     def condition(self, y: Tensor) -> Condition:
         """What y (B, C, H, W) in [-1, 1] units fixes; one evaluation of the predictor, if there is one.

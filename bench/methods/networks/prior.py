@@ -18,7 +18,7 @@ NetworkConfig = UNetConfig | ResUNetConfig | AttentionUNetConfig
 Prediction = Literal["epsilon", "v"]
 
 
-class Prior(nn.Module):
+class DiffusionPrior(nn.Module):
     """Denoiser of images in [-1, 1] under a variance-preserving schedule.
 
     Whatever the network was trained to predict, ``epsilon`` and ``x0`` give the noise and the clean image. With
@@ -102,10 +102,10 @@ class Prior(nn.Module):
 
 def build(
     network: NetworkConfig, schedule: dict[str, Any], prediction: Prediction, card: dict[str, Any] | None = None
-) -> Prior:
+) -> DiffusionPrior:
     """An untrained prior. ``schedule``: the arguments of ``Schedule.make``."""
     levels = Schedule.make(**schedule)
-    return Prior(_module(network, levels), levels, prediction, card)
+    return DiffusionPrior(_module(network, levels), levels, prediction, card)
 
 
 def _module(network: NetworkConfig, schedule: Schedule) -> nn.Module:

@@ -16,7 +16,7 @@ from safetensors.torch import save
 from torch import Tensor, nn
 
 from bench.errors import WeightsError
-from bench.methods.networks.prior import NetworkConfig, Prior, build
+from bench.methods.networks.prior import DiffusionPrior, NetworkConfig, build
 from bench.plugins.weights import sha256
 
 Kind = Literal["prior", "conditional", "restorer"]
@@ -55,7 +55,7 @@ def write_card(path: Path) -> Path:
     return card_path
 
 
-def load(path: Path) -> Prior:
+def load(path: Path) -> DiffusionPrior:
     """The prior in a weights file: float32, frozen, in evaluation mode, on the CPU.
 
     Raises WeightsError when the file is missing, is not ours, holds something else, or is not the one that the card

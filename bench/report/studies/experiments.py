@@ -156,6 +156,6 @@ def _per_octave(board: Board, cells: np.ndarray, T: np.ndarray) -> list[Value]:
     )
     both = [(first[k], last[k]) for k in first.keys() & last.keys()]
     i, j = (np.array(x, int) for x in zip(*sorted(both), strict=True)) if both else (np.zeros(0, int),) * 2
-    psnr, kernels = board.values("psnr"), np.array(board.kernels, object)
+    psnr, (_, groups, kernels) = board.values("psnr"), board.design(j)
     change = (psnr[:, j] - psnr[:, i]) / np.log2(late[-1] / late[0])
-    return values(statistics(change, np.zeros(len(j)), board.groups[j], kernels[j]), 2, signed)
+    return values(statistics(change, np.zeros(len(j)), groups, kernels), 2, signed)

@@ -17,10 +17,10 @@ from bench.plugins.weights import find_weights
 from bench.seeds import generator
 from bench.train import figures
 from bench.train.card import seen
-from bench.train.data import pairs
 from bench.train.data.feed import Batch
 from bench.train.figures import ddim
-from bench.train.kinds.base import Lesson, Loss, autocast
+from bench.train.kinds.base import Loss, autocast
+from bench.train.kinds.restoration import RestorationLesson
 from bench.train.losses import Balance, balanced, draw_times
 
 if TYPE_CHECKING:
@@ -28,19 +28,13 @@ if TYPE_CHECKING:
     from bench.train.state import State
 
 
-class ConditionalLesson(Lesson):
+class ConditionalLesson(RestorationLesson["ConditionalRecipe"]):
     """See the module."""
 
-    pairs: pairs.Pairs
-    truth: np.ndarray
-    seen: np.ndarray
-
     def __init__(self, recipe: ConditionalRecipe) -> None:
-        self.recipe = recipe
-        self.workers = recipe.workers
         given = {"wiener": recipe.network.informed, "mean": True, "sample": bool(recipe.validation.samples)}
         names = ["in", *(name for name, there in given.items() if there)]
-        self.measured = [f"{m}_{n}" for m in ("psnr", "ssim") for n in names]
+        super().__init__(recipe, [f"{m}_{n}" for m in ("psnr", "ssim") for n in names])
 
     def model(self) -> Conditional:
         """An untrained model, but for a predictor that was trained before."""
@@ -67,15 +61,6 @@ class ConditionalLesson(Lesson):
         for name, value in given.items():
             here[name].zero_()[tuple(slice(n) for n in value.shape)] = value
         model.network.load_state_dict(here)
-
-    def open(self, root: Path) -> None:
-        """Training pairs, and the validation pairs."""
-        self.pairs = pairs.load(self.recipe, "train", root)
-        self.truth, self.seen = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
-
-    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Truths and what is seen of them (n, any C, size, size) in [0, 1]."""
-        return self.pairs.batch((self.recipe.seed, step))
 
     def loss(self, state: State, batch: Batch) -> Loss:
         """Squared error of the prediction at random noise levels, plus the predictor's own error."""

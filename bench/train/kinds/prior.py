@@ -10,7 +10,7 @@ import torch
 
 from bench.errors import RecipeError
 from bench.methods.networks import weights
-from bench.methods.networks.prior import Prior, build
+from bench.methods.networks.prior import DiffusionPrior, build
 from bench.methods.networks.res_unet import ResUNetConfig, coloured
 from bench.train.data import images
 from bench.train.data.feed import Batch
@@ -34,15 +34,15 @@ class PriorLesson(Lesson):
         self.recipe = recipe
         self.measured = [f"{m}_{s:g}" for m in ("psnr", "ssim") for s in recipe.validation.sigmas]
 
-    def model(self) -> Prior:
+    def model(self) -> DiffusionPrior:
         """An untrained prior."""
         return build(self.recipe.network, self.recipe.schedule.model_dump(), self.recipe.prediction)
 
-    def balance(self, model: Prior) -> Balance:
+    def balance(self, model: DiffusionPrior) -> Balance:
         """All noise levels count alike."""
         return Balance(model.schedule)
 
-    def take(self, model: Prior, path: Path) -> None:
+    def take(self, model: DiffusionPrior, path: Path) -> None:
         """Weights of the very same network and prediction; a colour ResUNet may start from a gray one."""
         given, recipe = weights.load(path), self.recipe
         config, tensors = given.network.config, given.network.state_dict()
@@ -79,7 +79,7 @@ class PriorLesson(Lesson):
             total = total + recipe.loss.frequency * frequency_loss(prior.x0_from(out.float(), x_t, t), x0)
         return Loss(total, errors.mean(), lambda: balance.update(sigma, errors))
 
-    def validate(self, average: Prior) -> dict[str, float]:
+    def validate(self, average: DiffusionPrior) -> dict[str, float]:
         """PSNR and SSIM of denoising in one evaluation."""
         figures = validate(average, self.crops, self.recipe.validation.sigmas)
         return figures | {"val_loss": mean_error(average, self.crops, self.recipe.noise)}
@@ -88,7 +88,7 @@ class PriorLesson(Lesson):
         """Mean PSNR over the noise levels."""
         return float(np.mean([v for k, v in figures.items() if k.startswith("psnr_")]))
 
-    def show(self, rows: list[dict[str, str]], average: Prior, out: Path) -> None:
+    def show(self, rows: list[dict[str, str]], average: DiffusionPrior, out: Path) -> None:
         """Curves, samples, reconstructions."""
         if self.recipe.validation.samples:
             show(rows, average, self.crops, self.recipe.validation, out)

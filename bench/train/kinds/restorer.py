@@ -14,26 +14,20 @@ from bench.methods.networks.restoration_weights import load_restorer
 from bench.methods.networks.restorer import Restorer, build
 from bench.train import figures, losses
 from bench.train.card import seen
-from bench.train.data import pairs
 from bench.train.data.feed import Batch
-from bench.train.kinds.base import Lesson, Loss, autocast, nothing
+from bench.train.kinds.base import Loss, autocast, nothing
+from bench.train.kinds.restoration import RestorationLesson
 
 if TYPE_CHECKING:
     from bench.train.recipe.restoration import RestorerRecipe
     from bench.train.state import State
 
 
-class RestorerLesson(Lesson):
+class RestorerLesson(RestorationLesson["RestorerRecipe"]):
     """See the module."""
 
-    pairs: pairs.Pairs
-    truth: np.ndarray
-    measured_crops: np.ndarray
-
     def __init__(self, recipe: RestorerRecipe) -> None:
-        self.recipe = recipe
-        self.workers = recipe.workers
-        self.measured = ["psnr_in", "psnr_out", "ssim_in", "ssim_out"]
+        super().__init__(recipe, ["psnr_in", "psnr_out", "ssim_in", "ssim_out"])
 
     def model(self) -> Restorer:
         """An untrained restorer."""
@@ -45,15 +39,6 @@ class RestorerLesson(Lesson):
         if given.config != self.recipe.network:
             raise RecipeError(f"recipe {self.recipe.name}: init {self.recipe.init!r} holds another network")
         model.network.load_state_dict(given.network.state_dict())
-
-    def open(self, root: Path) -> None:
-        """Training pairs, and the validation pairs."""
-        self.pairs = pairs.load(self.recipe, "train", root)
-        self.truth, self.measured_crops = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
-
-    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
-        """Truths and measurements (n, C, size, size) in [0, 1]."""
-        return self.pairs.batch((self.recipe.seed, step))
 
     def loss(self, state: State, batch: Batch) -> Loss:
         """The recipe's loss, plus the gradient penalty if there is one."""
@@ -70,7 +55,7 @@ class RestorerLesson(Lesson):
     @torch.no_grad()
     def validate(self, average: Restorer) -> dict[str, float]:
         """PSNR and SSIM of the input and of the estimate."""
-        x, y = self.truth, self.measured_crops
+        x, y = self.truth, self.seen
         outputs = self._outputs(average, y)
         scores = figures.scores("in", figures.middle(y, average.channels), x)
         scores |= figures.scores("out", outputs[0].numpy(), x)
@@ -89,7 +74,7 @@ class RestorerLesson(Lesson):
     def show(self, rows: list[dict[str, str]], average: Restorer, out: Path) -> None:
         """Curves; truth, input, estimate."""
         if n := self.recipe.validation.pictures:
-            x, y = self.truth[:n], self.measured_crops[:n]
+            x, y = self.truth[:n], self.seen[:n]
             restored = self._outputs(average, y)[0].numpy()
             figures.write(rows, [x, figures.middle(y, average.channels), restored], out)
 
