@@ -96,7 +96,8 @@ def roots() -> list[Path]:
 
 def built_in_folder(name: str) -> Path | None:
     """A built-in folder (solvers, operators, datasets, grids), in a checkout or in an installed wheel."""
-    return next((root / name for root in roots() if (root / name).is_dir()), None)
+    # what git leaves of a folder that has moved is its __pycache__
+    return next((root / name for root in roots() if any((root / name).glob("[!_]*"))), None)
 
 
 def shipped_files(name: str, suffix: str) -> dict[str, Path]:

@@ -31,7 +31,7 @@ CALLS = {
 #: files that others publish as pickles, by the unpickler that builds tensors alone: torchvision's AlexNet, and state
 #: dicts of networks; of the module pickle only the exception is used
 EXEMPT = {
-    ("bench/metrics/lpips.py", "torch.load(path, map_location='cpu', weights_only=True)"),
+    ("bench/scoring/lpips.py", "torch.load(path, map_location='cpu', weights_only=True)"),
     ("bench/methods/networks/state_dicts.py", "torch.load(path, map_location='cpu', weights_only=True)"),
     ("bench/methods/networks/state_dicts.py", "import pickle"),
 }

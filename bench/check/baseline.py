@@ -11,10 +11,10 @@ from typing import Any
 
 from bench.errors import ResultError
 from bench.files import markdown_text, replacing, write_text
-from bench.metrics.evaluate import METRICS
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
+from bench.scoring.evaluate import METRICS
 
 FORMAT = "deblur-bench baseline 1"
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from bench.check.rule import Comparison, Pair, losses
 from bench.check.verdict import Verdict
-from bench.metrics.evaluate import METRICS, Metric
 from bench.report.encode import data_uri, to_float
 from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
+from bench.scoring.evaluate import METRICS, Metric
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.
 MOST = 12

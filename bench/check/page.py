@@ -13,8 +13,8 @@ from bench.check.baseline import Record
 from bench.check.looks import MOST, looks
 from bench.check.verdict import Verdict
 from bench.files import write_text
-from bench.metrics.evaluate import METRICS
 from bench.report.text import MISSING, number
+from bench.scoring.evaluate import METRICS
 
 #: Cells listed of each kind; --json has all.
 LISTED = 50

@@ -22,8 +22,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from bench.check.baseline import measurement
-from bench.metrics.evaluate import METRICS
 from bench.results.folder import Row
+from bench.scoring.evaluate import METRICS
 from bench.statistics.clusters import Design, influences
 from bench.statistics.interval import estimate
 from bench.statistics.multiplicity import holm

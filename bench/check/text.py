@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from bench.check.baseline import Record
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
-from bench.metrics.evaluate import METRICS
 from bench.results.folder import Row
+from bench.scoring.evaluate import METRICS
 
 
 def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:

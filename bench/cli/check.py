@@ -51,7 +51,7 @@ def command(
     from bench.check import baseline as baselines
     from bench.check.verdict import REASONS, check
     from bench.errors import ResultError
-    from bench.metrics.evaluate import METRICS
+    from bench.scoring.evaluate import METRICS
 
     names = [n.strip() for n in fail_on.split(",") if n.strip()]
     _allowed("--fail-on", names, REASONS)

@@ -92,7 +92,7 @@ def _threads() -> Finding:
 
 
 def _lpips() -> Finding:
-    from bench.metrics.lpips import ENV, weights_file
+    from bench.scoring.lpips import ENV, weights_file
 
     if (file := weights_file()) is not None:
         return Finding("LPIPS", "ok", str(file))

@@ -89,7 +89,7 @@ _TITLES = {"operator": "operators", "noise": "noise"}
 
 def _rows(kind: str) -> list[tuple[str, str]]:
     if kind == "metrics":
-        from bench.metrics.evaluate import METRICS
+        from bench.scoring.evaluate import METRICS
 
         return [(m.name, m.protocol) for m in METRICS.values()]
     if kind in ("grids", "recipes"):

@@ -25,11 +25,11 @@ from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSec
 from bench.grid.source_ids import is_id, source_ids
 from bench.grid.variants import Variant, expand
 from bench.grid.yaml import Located, read_yaml
-from bench.metrics.evaluate import with_posterior
 from bench.plugins.contents import from_folder
 from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
+from bench.scoring.evaluate import with_posterior
 
 #: mistakes that are listed; whoever made more begins with these
 MOST_MISTAKES = 20

@@ -13,8 +13,8 @@ from bench.grid.candidates import Tuning
 from bench.grid.cells import Phase
 from bench.grid.conditions import Expression
 from bench.grid.variants import Variant
-from bench.metrics.evaluate import METRICS
 from bench.plugins import describe
+from bench.scoring.evaluate import METRICS
 
 #: the metrics of tuning where a grid names none; every grid measures PSNR
 PSNR, CRPS = "psnr", "crps"

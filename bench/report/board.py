@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics.evaluate import METRICS, Metric
 from bench.results.folder import Row
 from bench.results.identity import MeasurementId
+from bench.scoring.evaluate import METRICS, Metric
 from bench.statistics.clusters import Design
 from bench.statistics.interval import Estimate, called, means
 

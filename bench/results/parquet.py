@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import ResultError
 from bench.files import replacing
-from bench.metrics.evaluate import METRICS
+from bench.scoring.evaluate import METRICS
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -12,9 +12,9 @@ import numpy as np
 from bench.grid.cells import Cell, Shot
 from bench.imaging.measure import Measurement, array_sha
 from bench.methods.make_problem import Sensed
-from bench.metrics.evaluate import Context, evaluate
 from bench.running import exposure
 from bench.running.solve import Given
+from bench.scoring.evaluate import Context, evaluate
 
 
 @dataclass(frozen=True)

@@ -18,8 +18,8 @@ from bench.grid.cells import Cell
 from bench.grid.planner import Planner, Setting
 from bench.grid.schema import SolverEntry
 from bench.grid.search import Candidate
-from bench.metrics.evaluate import METRICS
 from bench.results.outcomes import Outcome
+from bench.scoring.evaluate import METRICS
 
 #: of cells those that are still to be solved
 Missing = Callable[[Iterable[Cell]], list[Cell]]

@@ -1,6 +1,6 @@
 """How often a sampler's 90 % intervals hold what they claim to, in expectation over the exact posterior.
 
-The interval is that of ``bench.metrics.posterior``: mean ± t_{n-1} s √(1 + 1/n), exact at any n for Gaussian
+The interval is that of ``bench.scoring.posterior``: mean ± t_{n-1} s √(1 + 1/n), exact at any n for Gaussian
 posteriors. It is asked of single pixels and of the means of 8 × 8 blocks: a sampler may have the right variance in
 each pixel and the wrong covariance between them, which scores of single pixels (CRPS as well) cannot see.
 """

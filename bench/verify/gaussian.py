@@ -12,7 +12,7 @@ from torch import Tensor
 from bench.contracts import Cost
 from bench.methods.diffusion.denoiser import PriorModel
 from bench.methods.problem import Solver
-from bench.metrics.posterior import crps
+from bench.scoring.posterior import crps
 from bench.verify import coverage, linear, runs
 from bench.verify.oracles import exact, moments
 from bench.verify.oracles.colour import ColourPrior, ColourScene, aligned

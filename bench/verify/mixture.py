@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from bench.methods.problem import Solver
-from bench.metrics.posterior import crps
+from bench.scoring.posterior import crps
 from bench.verify import coverage, runs
 from bench.verify.oracles.gaussian import shake
 from bench.verify.oracles.mixture import SIDE, MixturePrior, PatchScene

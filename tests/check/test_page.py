@@ -17,9 +17,9 @@ from PIL import Image
 from bench.check import baseline as baselines
 from bench.check import looks, page
 from bench.check.verdict import Verdict, check
-from bench.metrics.evaluate import METRICS
 from bench.results import parquet as results
 from bench.results.identity import MeasurementId
+from bench.scoring.evaluate import METRICS
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 

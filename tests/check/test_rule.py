@@ -17,7 +17,7 @@ from bench.check.baseline import Record, updated
 from bench.check.rule import TOLERANCES, Pair, compare, losses, tolerance
 from bench.check.verdict import check
 from bench.errors import ResultError
-from bench.metrics.evaluate import METRICS
+from bench.scoring.evaluate import METRICS
 
 PROTOCOL = {"boundary": "valid", "border": 8, "clip": True}
 RNG = np.random.default_rng(0)

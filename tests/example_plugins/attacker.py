@@ -109,7 +109,7 @@ class Attacker(Solver):
 
     def _patch(self, problem: Problem) -> Tensor:
         """Everybody's decibels, Fourier transforms and metrics, from now on."""
-        from bench.metrics.evaluate import METRICS
+        from bench.scoring.evaluate import METRICS
 
         math.log10 = lambda _: -99.0
         np.log10 = lambda _: -99.0

@@ -79,7 +79,7 @@ MEASURING = [
     "contracts.py",
 ]
 SOLVING = ["running/solve.py", "methods/make_problem.py", "methods/problem.py", "imaging/blur.py"]
-SCORING = ["metrics/evaluate.py", "metrics/posterior.py", "metrics/lpips.py", "running/score.py"]
+SCORING = ["scoring/evaluate.py", "scoring/posterior.py", "scoring/lpips.py", "running/score.py"]
 
 
 @pytest.mark.parametrize("file", [*MEASURING, *SOLVING, *SCORING])
@@ -121,7 +121,7 @@ def rename(package: Path, old: str, new: str) -> None:
         ("methods.classical.optim", "methods.classical.minimisers"),
         ("methods.classical.differences", "methods.gradients"),
         ("imaging.fft", "imaging.fourier"),
-        ("metrics.posterior", "metrics.draws"),
+        ("scoring.posterior", "scoring.draws"),
     ],
 )
 def test_a_module_that_is_renamed_or_moved_keeps_every_key(copy: Path, old: str, new: str) -> None:
@@ -165,6 +165,6 @@ def test_an_import_of_a_module_that_is_not_there_is_an_error(copy: Path, line: s
 
 
 def test_a_part_of_the_harness_that_is_not_there_is_an_error(copy: Path) -> None:
-    (copy / "metrics").rename(copy / "scores")
-    with pytest.raises(RuntimeError, match=r"bench\.metrics"):
+    (copy / "scoring").rename(copy / "scores")
+    with pytest.raises(RuntimeError, match=r"bench\.scoring"):
         digests(copy)

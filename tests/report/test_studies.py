@@ -13,7 +13,6 @@ import pytest
 from bench.files import built_in_folder
 from bench.grid import schema
 from bench.grid.read import find_grid, read_grid
-from bench.metrics.evaluate import Context, NoiseLevel, evaluate
 from bench.report.board import Board
 from bench.report.load import Pictures, Results
 from bench.report.page import build
@@ -24,6 +23,7 @@ from bench.report.studies.section import STUDIES, section
 from bench.report.studies.table import Table
 from bench.results.identity import MeasurementId
 from bench.running.runner import Finished
+from bench.scoring.evaluate import Context, NoiseLevel, evaluate
 from tests import fake_run
 
 #: what a solver of these tests makes of a measurement of ``in_psnr``

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from bench.contracts import NoiseLevel
-from bench.metrics.evaluate import Context
-from bench.metrics.evaluate import ssim as metric
+from bench.scoring.evaluate import Context
+from bench.scoring.evaluate import ssim as metric
 from bench.train.validate import ssim
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from bench.methods.diffusion.levels import at_sigma
 from bench.methods.diffusion.task import Task
-from bench.metrics.posterior import crps
+from bench.scoring.posterior import crps
 from bench.verify import runs
 from bench.verify.mixture import marked
 from bench.verify.oracles import exact, moments

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics.evaluate import Metric
 from bench.report.figures import frames
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import INK, OTHER, plain, room_for
+from bench.scoring.evaluate import Metric
 
 Drawing = tuple[Any, Frame]
 

@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from bench.metrics.evaluate import Metric
 from bench.report.figures.curves import unit_label
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import COLOURS, INK, MARKERS, OTHER, family_index, plain, room_for
+from bench.scoring.evaluate import Metric
 
 
 def pareto(table: Frame, metric: Metric, cost: str) -> Any | None:

@@ -148,15 +148,15 @@ def _evaluate(metric: Metric, truth: np.ndarray, samples: np.ndarray, context: C
 
 
 def crps(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
-    """See ``bench.metrics.posterior.crps``; None for one sample, whose absolute error is no judgement of a law."""
-    from bench.metrics import posterior
+    """See ``bench.scoring.posterior.crps``; None for one sample, whose absolute error is no judgement of a law."""
+    from bench.scoring import posterior
 
     return posterior.crps(truth, samples) if len(samples) > 1 else None
 
 
 def psnr_extrapolated(truth: np.ndarray, samples: np.ndarray, context: Context) -> float | None:
-    """PSNR of ``bench.metrics.posterior.mse_of_exact_mean``: NaN where it is not positive, None for one sample."""
-    from bench.metrics import posterior
+    """PSNR of ``bench.scoring.posterior.mse_of_exact_mean``: NaN where it is not positive, None for one sample."""
+    from bench.scoring import posterior
 
     mse = posterior.mse_of_exact_mean(truth, samples, context.clip)
     if mse is None:
@@ -168,15 +168,15 @@ def psnr_extrapolated(truth: np.ndarray, samples: np.ndarray, context: Context) 
 
 
 def coverage_50(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
-    """See ``bench.metrics.posterior.coverage``."""
-    from bench.metrics import posterior
+    """See ``bench.scoring.posterior.coverage``."""
+    from bench.scoring import posterior
 
     return posterior.coverage(truth, samples, 0.5)
 
 
 def coverage_90(truth: np.ndarray, samples: np.ndarray, _: Context) -> float | None:
-    """See ``bench.metrics.posterior.coverage``."""
-    from bench.metrics import posterior
+    """See ``bench.scoring.posterior.coverage``."""
+    from bench.scoring import posterior
 
     return posterior.coverage(truth, samples, 0.9)
 
@@ -204,8 +204,8 @@ def ssim(truth: np.ndarray, estimate: np.ndarray, _: Context) -> float:
 
 
 def lpips_alex(truth: np.ndarray, estimate: np.ndarray, _: Context) -> float | None:
-    """Zhang, Isola, Efros, Shechtman & Wang 2018; see ``bench.metrics.lpips``."""
-    from bench.metrics import lpips as lpips_weights
+    """Zhang, Isola, Efros, Shechtman & Wang 2018; see ``bench.scoring.lpips``."""
+    from bench.scoring import lpips as lpips_weights
 
     if min(truth.shape[-2:]) < lpips_weights.SMALLEST:
         _undefined("lpips_alex", truth, lpips_weights.SMALLEST)

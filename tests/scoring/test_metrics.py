@@ -14,8 +14,8 @@ from skimage.metrics import structural_similarity
 from bench.contracts import Exposed, Image, Noise, NoiseLevel
 from bench.errors import SettingError
 from bench.imaging.measure import measure
-from bench.metrics import lpips as lpips_weights
-from bench.metrics.evaluate import METRICS, Context, evaluate, prepare
+from bench.scoring import lpips as lpips_weights
+from bench.scoring.evaluate import METRICS, Context, evaluate, prepare
 
 CONTEXT = Context(y=np.zeros((1, 40, 40)), psf=np.ones((1, 1)), level=NoiseLevel(0.0, 0.01))
 
@@ -63,7 +63,7 @@ def test_an_unknown_metric_is_named_with_a_guess():
 
 
 def test_names_are_known_without_torch_scipy_or_skimage():
-    modules = "sys, bench.metrics.evaluate, bench.statistics.interval, bench.statistics.leaderboard"
+    modules = "sys, bench.scoring.evaluate, bench.statistics.interval, bench.statistics.leaderboard"
     code = f"import {modules}; print({{'torch', 'scipy', 'skimage', 'lpips'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
@@ -122,7 +122,7 @@ def test_flipping_both_images_changes_nothing(name):
 
 @pytest.mark.parametrize(("name", "size"), [("ssim", 10), ("lpips_alex", 31)])
 def test_images_too_small_for_a_metric_give_nan_and_the_reason_once(name, size, caplog, monkeypatch):
-    monkeypatch.setattr("bench.metrics.evaluate._logged", set())
+    monkeypatch.setattr("bench.scoring.evaluate._logged", set())
     small = picture((1, size, size))
     assert math.isnan(value(name, small, small))
     assert math.isnan(value(name, small, small))

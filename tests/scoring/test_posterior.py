@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from bench.contracts import NoiseLevel
-from bench.metrics.evaluate import METRICS, Context, evaluate, with_posterior
-from bench.metrics.posterior import coverage, crps, mse_of_exact_mean
+from bench.scoring.evaluate import METRICS, Context, evaluate, with_posterior
+from bench.scoring.posterior import coverage, crps, mse_of_exact_mean
 
 RNG = np.random.default_rng(0)
 CONTEXT = Context(np.zeros((1, 40, 40)), np.ones((1, 1)), NoiseLevel(0.0, 0.1), "circular")
