@@ -1,5 +1,5 @@
 """The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``,
-``train``, ``verify``, ``check``, ``baseline``, ``merge``, ``doctor``.
+``train``, ``calibrate``, ``verify``, ``check``, ``baseline``, ``merge``, ``doctor``.
 
 Tables and JSON go to standard output, progress and messages to standard error. Exit codes: 0 ok, 1 regression,
 2 usage, 3 not comparable, 4 some cells failed, 130 interrupted.
@@ -13,7 +13,22 @@ from typing import Annotated
 
 import typer
 
-from bench.cli import baseline, check, deblur, degrade, doctor, listing, merge, new, report, run, show, train, verify
+from bench.cli import (
+    baseline,
+    calibrate,
+    check,
+    deblur,
+    degrade,
+    doctor,
+    listing,
+    merge,
+    new,
+    report,
+    run,
+    show,
+    train,
+    verify,
+)
 from bench.errors import BenchError, ResultError
 
 app = typer.Typer(
@@ -33,6 +48,7 @@ app.command("list")(listing.command)
 app.command("show")(show.command)
 app.command("new")(new.command)
 app.command("train")(train.command)
+app.command("calibrate")(calibrate.command)
 app.command("verify")(verify.command)
 app.command("check")(check.command)
 app.command("doctor")(doctor.command)

@@ -109,7 +109,7 @@ def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
         yield from ((p, p.relative_to(image)) for p in inside)
 
 
-def settings_of(given: list[str]) -> dict[str, Any]:
+def settings_of(given: list[str], option: str = "--set") -> dict[str, Any]:
     """``name=value`` strings as settings. Raises SettingError."""
     from bench.errors import SettingError
     from bench.grid.yaml import parse_yaml
@@ -118,6 +118,6 @@ def settings_of(given: list[str]) -> dict[str, Any]:
     for item in given:
         name, equals, value = item.partition("=")
         if not equals:
-            raise SettingError(f"--set wants name=value, got {item!r}")
-        settings[name.strip()] = parse_yaml(value, "--set").data
+            raise SettingError(f"{option} wants name=value, got {item!r}")
+        settings[name.strip()] = parse_yaml(value, option).data
     return settings

@@ -117,6 +117,7 @@ class Cell:
         unverified: what of the code behind it cannot be followed, so that the key may miss a change; mostly empty.
         prior: what the solver takes for known of sharp images; None for one that needs no prior.
         prior_id: its name in tables; not in the key.
+        calibration: file of what ``bench calibrate`` measured of it, if it did.
     """
 
     key: str
@@ -134,6 +135,7 @@ class Cell:
     unverified: str = ""
     prior: Ref | None = None
     prior_id: str | None = None
+    calibration: str | None = None
 
     @property
     def identity(self) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex, Indexed
 from bench.grid.schema import Grid, SolverEntry, Source
 from bench.grid.variants import Variant
+from bench.plugins import calibrations
 from bench.plugins.code_digest import code_of, harness_digest
 from bench.plugins.contents import keyed, unverified
 from bench.plugins.describe import Plugin
@@ -188,7 +189,10 @@ class Planner:
         """The cells of a solver with one candidate on the phase's split, or on the shot of that key alone."""
         solver = Ref.of(entry.variant.plugin, {**entry.variant.settings, **(candidate or {})})
         prior = None if entry.prior is None else Ref.of(entry.prior.plugin, entry.prior.settings)
+        calibration = None if prior is None else calibrations.in_use(prior.plugin, prior.settings)
         parts = self._parts(phase, solver, prior)
+        if calibration is not None:
+            parts["calibration"] = digest(calibrations.read(calibration)["error"])[:16]
         samples = int(parts.get("samples", 1))
         open_ends = _joined(unverified(r.plugin, r.settings) for r in (solver, prior) if r is not None)
         for setting in settings:
@@ -213,6 +217,7 @@ class Planner:
                     keep=keep and phase != "val",
                     prior=prior,
                     prior_id=None if entry.prior is None else entry.prior.id,
+                    calibration=None if calibration is None else str(calibration),
                 )
 
     def _parts(self, phase: Phase, solver: Ref, prior: Ref | None) -> dict[str, str]:

@@ -16,6 +16,7 @@ from bench.grid.priors import DEFAULT, prior_variants, refuse_weights
 from bench.imaging.measure import Measurement
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Prior, Solver
+from bench.plugins import calibrations
 from bench.plugins.describe import Plugin
 from bench.plugins.lookup import find_plugin, load_plugin, plugin_names
 from bench.plugins.settings import build
@@ -118,7 +119,7 @@ def _denoiser(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Deno
     """What makes the prior of a solver that needs one: ``prior`` among the settings, from which it is taken."""
     if not plugin.flags.get("needs_prior"):
         return None
-    from bench.methods.diffusion.denoiser import Denoiser, placed
+    from bench.methods.diffusion.denoiser import Denoiser, measured_error, placed
 
     refuse_weights(plugin, settings)
     variants = prior_variants(settings.pop("prior", DEFAULT), Path.cwd())
@@ -127,7 +128,9 @@ def _denoiser(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Deno
     prior = build(variants[0].plugin, load_plugin(variants[0].plugin), variants[0].settings)
     assert isinstance(prior, Prior)
     model = placed(prior.load(), torch.float32, "cpu")
-    return lambda cost: Denoiser(model, cost)
+    measured = calibrations.in_use(variants[0].plugin, variants[0].settings)
+    error = None if measured is None else measured_error(measured)
+    return lambda cost: Denoiser(model, cost, error)
 
 
 def _estimated(y: np.ndarray) -> float:

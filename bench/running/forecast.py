@@ -66,7 +66,7 @@ def _why(cell: Cell, before: dict[str, str], runner: Runner) -> str:
     if old is None:
         return "new"
     parts = runner.outcomes[old]["parts"]
-    return "changed: " + ", ".join(k for k, v in cell.parts.items() if parts.get(k) != v)
+    return "changed: " + ", ".join(k for k in {**parts, **cell.parts} if parts.get(k) != cell.parts.get(k))
 
 
 def _earlier(runner: Runner) -> tuple[dict[str, str], dict[str, tuple[float, str]]]:

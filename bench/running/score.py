@@ -77,6 +77,7 @@ def given(cells: Sequence[Cell], device: str) -> Given:
         sigma_factor=first.shot.degradation.sigma_factor,
         prior=first.prior,
         prior_files=first.parts.get("prior files"),
+        calibration=first.calibration,
     )
 
 

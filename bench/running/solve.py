@@ -44,6 +44,7 @@ class Given:
         sigma_factor: noise standard deviation that it assumes, over the true one.
         prior: of a solver that needs one.
         prior_files: hash of the files that the prior's parameters name.
+        calibration: file of what was measured of the prior, if anything was.
     """
 
     solver: Ref
@@ -56,6 +57,7 @@ class Given:
     sigma_factor: float
     prior: Ref | None = None
     prior_files: str | None = None
+    calibration: str | None = None
 
 
 @dataclass(frozen=True)
@@ -115,10 +117,11 @@ def _problem(given: Given, sensed: Sequence[Sensed]) -> Problem:
 
 
 def _prior(ref: Ref, given: Given) -> Callable[[Cost], Denoiser]:
-    from bench.methods.diffusion.denoiser import Denoiser
+    from bench.methods.diffusion.denoiser import Denoiser, measured_error
 
     model = _model(ref, given.prior_files, getattr(torch, given.dtype), given.device)
-    return lambda cost: Denoiser(model, cost)
+    error = None if given.calibration is None else measured_error(given.calibration)
+    return lambda cost: Denoiser(model, cost, error)
 
 
 @lru_cache(maxsize=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 import torch
@@ -15,9 +16,10 @@ from bench.methods.diffusion.error_spectrum import ErrorPower
 from bench.methods.diffusion.levels import Level
 from bench.methods.diffusion.power_law import PHOTOGRAPHS
 from bench.methods.diffusion.schedule import Schedule
+from bench.plugins import calibrations
 
 #: The note of a row whose solver asked how wrong a prior is that nobody measured.
-ASSUMED = "error spectrum assumed, that of Gaussian images"
+ASSUMED = "error spectrum assumed, that of Gaussian images (bench calibrate measures it)"
 
 
 class PriorModel(Protocol):
@@ -100,6 +102,12 @@ def placed(model: _Model, dtype: torch.dtype, device: str | torch.device) -> _Mo
     return model
 
 
+def measured_error(path: Path | str) -> ErrorPower:
+    """What ``bench calibrate`` measured of a prior, from its record. Raises WeightsError."""
+    record = calibrations.read(Path(path))
+    return ErrorPower.of(record["error"], record["data"])
+
+
 class Denoiser:
     """A prior whose calls are counted and which takes any image size.
 
@@ -141,6 +149,7 @@ class Denoiser:
         if known is not None:
             return known
         if self.calibration is not None:
+            self.notes[f"error spectrum measured on {self.calibration.measured_on}"] = None
             return self.calibration(sigma, shape, like)
         self.notes[ASSUMED] = None
         return PHOTOGRAPHS.error_power(sigma, shape, like)

@@ -9,7 +9,7 @@ measured in opponent colours (see ``bench.methods.diffusion.colours``), where th
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from itertools import pairwise
@@ -36,20 +36,22 @@ class ErrorPower:
         power: for each opponent component, or for gray alone, one row per sigma; white noise of variance v has the
             power v.
         mean: mean intensity of the images, in [-1, 1].
+        measured_on: the data, in words; "" where a card says so.
     """
 
     sigmas: tuple[float, ...]
     frequencies: tuple[float, ...]
     power: tuple[tuple[tuple[float, ...], ...], ...]
     mean: float
+    measured_on: str = ""
 
     @classmethod
-    def of(cls, card: dict[str, Any]) -> ErrorPower:
+    def of(cls, card: dict[str, Any], measured_on: str = "") -> ErrorPower:
         """From the entry of a card: ``power`` is a table, or a list of one for each opponent component."""
         power = card["power"]
         tables = power if isinstance(power[0][0], list | tuple) else [power]
         read = tuple(tuple(tuple(float(v) for v in row) for row in table) for table in tables)
-        return cls(tuple(card["sigmas"]), tuple(card["frequencies"]), read, float(card["mean"]))
+        return cls(tuple(card["sigmas"]), tuple(card["frequencies"]), read, float(card["mean"]), measured_on)
 
     def card(self) -> dict[str, Any]:
         """Plain data, to four digits."""
@@ -81,12 +83,15 @@ class ErrorPower:
         return values.clamp(max=sigma**2) if math.isfinite(sigma) else values
 
 
-def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0) -> ErrorPower:
+def measure(
+    x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0, sigmas: Sequence[float] = SIGMAS[:-1]
+) -> ErrorPower:
     """The table of a denoiser.
 
     Args:
-        x: clean images (n, C, H, W) in [-1, 1], that the denoiser was trained on.
+        x: clean images (n, C, H, W) in [-1, 1], such as the denoiser was trained on.
         denoise: (y, sigma) -> estimates of x from y = x + sigma n.
+        sigmas: levels to measure at, increasing and below the last of ``SIGMAS``: those that the denoiser knows.
     """
     generator = torch.Generator().manual_seed(seed)
     window = hann(x.shape[-2], x.shape[-1], torch.empty(0, dtype=torch.float64))
@@ -99,12 +104,13 @@ def measure(x: Tensor, denoise: Callable[[Tensor, float], Tensor], seed: int = 0
         return [tuple(float(spectrum[ring].mean()) for ring in rings) for spectrum in spectra]
 
     rows = []
-    for sigma in SIGMAS[:-1]:
+    for sigma in sigmas:
         noise = torch.randn(x.shape, generator=generator, dtype=torch.float64).to(x)
         rows.append(power(x - denoise(x + sigma * noise, sigma)))
     rows.append(power(x - mean))
     f = _frequency(x.shape[-2], x.shape[-1])
-    return ErrorPower(SIGMAS, tuple(float(f[ring].mean()) for ring in rings), tuple(zip(*rows, strict=True)), mean)
+    frequencies = tuple(float(f[ring].mean()) for ring in rings)
+    return ErrorPower((*sigmas, SIGMAS[-1]), frequencies, tuple(zip(*rows, strict=True)), mean)
 
 
 def hann(H: int, W: int, like: Tensor) -> Tensor:
