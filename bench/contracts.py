@@ -39,7 +39,14 @@ class Image:
 
 
 class Dataset:
-    """Images of one split. Subclass as a frozen dataclass whose fields are the settings a grid may give."""
+    """Images of one split. Subclass as a frozen dataclass whose fields are the settings a grid may give.
+
+    Attributes:
+        sharp: whether the pictures are sharp: such as can be blurred, and compared with. Of photographs that came out
+            blurred nobody has the sharp version: they are measurements, for the operator ``recorded`` alone.
+    """
+
+    sharp: ClassVar[bool] = True
 
     def ids(self) -> Sequence[str]:
         """Names of the images, in a fixed order. Cheap: decodes no image. Raises DataError when files miss."""
@@ -60,6 +67,10 @@ class Dataset:
         no image.
         """
         return None
+
+    def knows_psf(self) -> bool:
+        """Whether recorded measurements come with their PSF. Without it, solvers that ask for one are left out."""
+        return True
 
 
 # --- Degradation ----------------------------------------------------------------------------------------------

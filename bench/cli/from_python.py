@@ -8,6 +8,7 @@ results.leaderboard()
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -57,7 +58,10 @@ def run(
     folder = Path(out) if out is not None else Path("runs") / parsed.name
     options = Options(folder, Expression(only) if only else None, limit, retry_failed, workers, device)
     with progress_bar() if progress else nullcontext(Silent()) as shown:
-        Runner(parsed, options, shown).run()
+        runner = Runner(parsed, options, shown)
+        for sentence in runner.planner.left_out:
+            warnings.warn(sentence, stacklevel=2)
+        runner.run()
     return Results([folder])
 
 

@@ -73,6 +73,8 @@ def command(
     with progress_bar() as progress, ExitStack() as stack:
         opened = stack.enter_context(_opened(site, folder)) if site and not dry_run else None
         runner = Runner(parsed, options, progress, opened.engine if opened else None)
+        for sentence in runner.planner.left_out:
+            typer.echo(sentence, err=True)
         finished = None if dry_run else _run(runner)
     if finished is None:
         _plan(runner, probe, site.workers if site else runner.workers, price, as_json)

@@ -8,7 +8,7 @@ from functools import cached_property
 from itertools import product
 from typing import Any, Literal
 
-from bench.contracts import Operator
+from bench.contracts import Dataset, Operator
 from bench.errors import WeightsError
 from bench.grid.cells import Cell, Degradation, Phase, Ref, Shot, error_id, instance
 from bench.grid.conditions import Expression
@@ -148,6 +148,7 @@ class Planner:
         self.settings = settings_of(grid)
         self._protocol = grid.protocol.model_dump()
         self._open_ends: dict[Ref, str] = {}
+        self._knows_psf: dict[Ref, bool] = {}
         self._shots: dict[tuple[str, str], list[tuple[Shot, bool]]] = {}
 
     @cached_property
@@ -156,11 +157,40 @@ class Planner:
         return dict.fromkeys(n for s in self.settings for n in s.names)
 
     def wanted(self, setting: Setting, entry: SolverEntry) -> bool:
-        """Whether ``exclude`` and ``--only`` let this pair pass. Raises SettingError for unknown names."""
+        """Whether ``exclude`` and ``--only`` let this pair pass, and some measurement has what the solver asks for.
+
+        Raises SettingError for unknown names.
+        """
         prior = None if entry.prior is None else entry.prior.id
         solver = {"solver": entry.variant.base, "label": entry.label, "prior": prior}
         names = {**self._nothing, **setting.names, **solver}
-        return not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
+        passes = not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
+        return passes and any(self._can_solve(entry, setting, Ref.of(s.plugin, s.settings)) for s in self.grid.test)
+
+    def _can_solve(self, entry: SolverEntry, setting: Setting, dataset: Ref) -> bool:
+        """Whether the PSF is known where the solver asks for it."""
+        if entry.variant.plugin.flags.get("blind") or not setting.recorded:
+            return True
+        if dataset not in self._knows_psf:
+            plugin = instance(dataset)
+            assert isinstance(plugin, Dataset)
+            self._knows_psf[dataset] = plugin.knows_psf()
+        return self._knows_psf[dataset]
+
+    @cached_property
+    def left_out(self) -> list[str]:
+        """Sentences about solvers that have no cells on a dataset, because its PSFs are not known."""
+        recorded = [s for s in self.settings if s.recorded]
+        sentences = []
+        for source in self.grid.test if recorded else ():
+            dataset = Ref.of(source.plugin, source.settings)
+            labels = [e.label for e in self.grid.solvers if not self._can_solve(e, recorded[0], dataset)]
+            if labels:
+                names = f"{', '.join(labels)} {'asks' if len(labels) == 1 else 'ask'}"
+                sentences.append(
+                    f"left out on {source.id}, whose PSF nobody knows: {names} for it (psf: FILE in data names one)"
+                )
+        return sentences
 
     def groups(self, entry: SolverEntry) -> list[list[Setting]]:
         """The wanted settings, grouped by the axes of ``tune.per``: one choice of tuned values for each group."""
@@ -199,6 +229,8 @@ class Planner:
             mismatch = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for exposed, keep in self.shots(setting, "val" if phase == "val" else "test"):
                 if shot is not None and exposed.key != shot:
+                    continue
+                if not self._can_solve(entry, setting, exposed.dataset):
                     continue
                 cell_parts = {**parts, "mismatch": mismatch, "measurement": exposed.key[:16]}
                 yield Cell(

@@ -29,7 +29,7 @@ from bench.plugins.contents import from_folder
 from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
-from bench.scoring.evaluate import with_posterior
+from bench.scoring.evaluate import METRICS, with_posterior
 
 #: mistakes that are listed; whoever made more begins with these
 MOST_MISTAKES = 20
@@ -251,12 +251,35 @@ class _Entries:
         return Source(plugin, resolved, name)
 
     def check_size(self, grid: Grid) -> None:
-        """Note what only the whole shows: tuning without images for it, too many degradations."""
+        """Note what only the whole shows: tuning without images for it, too many degradations, nothing to blur."""
         if not self.document.data.val and any(s.tuning and not s.tuning.oracle for s in grid.solvers):
             self.wrong("solvers are tuned, but data has no val: tuning never looks at test images", "data")
         settings = len(grid.blurs) * len(grid.noises) * len(grid.psf_errors) * len(grid.sigma_factors)
         if settings > limits.MOST_SETTINGS:
             self.wrong(f"{settings:,} degradations; at most {limits.MOST_SETTINGS:,} are planned", "blur")
+        self._check_sharp(grid)
+
+    def _check_sharp(self, grid: Grid) -> None:
+        """Note what cannot be done with pictures that have no sharp versions: to blur them, to tune on them."""
+        if METRICS[self.document.tune.metric or PSNR].reference and any(s.tuning for s in grid.solvers):
+            judged = [("val", grid.val), *([("test", grid.test)] if any(map(_by_oracle, grid.solvers)) else [])]
+            for split, sources in judged:
+                if names := _unsharp(sources):
+                    text = f"{names} has no sharp pictures, which tuning by {self.document.tune.metric or PSNR} needs"
+                    self.wrong(f"{text}; metric: residual_chi2 in tune needs none", "data", split)
+        blurs = [b.variant.id for b in grid.blurs if not b.variant.plugin.flags.get("recorded")]
+        if blurs and (names := _unsharp((*grid.test, *grid.val))):
+            text = f"{names} has photographs that are blurred already: with it, blur is [recorded], not {blurs[0]}"
+            self.wrong(text, "blur")
+
+
+def _by_oracle(entry: SolverEntry) -> bool:
+    return entry.tuning is not None and entry.tuning.oracle
+
+
+def _unsharp(sources: Sequence[Source]) -> str:
+    """The first of the datasets whose pictures are not sharp; "" if all are."""
+    return next((s.id for s in sources if not s.plugin.flags.get("sharp", True)), "")
 
 
 def _entry(item: Any, path: Path_) -> Entry | None:

@@ -23,19 +23,28 @@ class Measurement:
 
     Attributes:
         y: float64 (C, H, W), about [0, 1], not clipped.
-        truth: float64 (C, H, W), the scene within the field of view.
-        psf: float64 (h, w), unit sum: the true one.
+        truth: float64 (C, H, W), the scene within the field of view; None where nobody knows it.
+        psf: float64 (h, w), unit sum: the true one; an impulse where nobody knows it.
         T: exposure.
         level: gain and sigma in [0, 1] units: the true ones.
         burst: float64 (N, C, H, W), measurements of neighbouring frames, y in the middle; None for a single picture.
+        psf_known: whether ``psf`` is what blurred the picture.
     """
 
     y: np.ndarray
-    truth: np.ndarray
+    truth: np.ndarray | None
     psf: np.ndarray
     T: float
     level: NoiseLevel
     burst: np.ndarray | None = None
+    psf_known: bool = True
+
+    @property
+    def sharp(self) -> np.ndarray:
+        """The truth. Raises DataError where nobody knows it."""
+        if self.truth is None:
+            raise DataError("this measurement has no sharp version, to be compared with or learnt from")
+        return self.truth
 
     @property
     def sha(self) -> str:

@@ -146,6 +146,12 @@ class Board:
         return self.solvers.index(solver) if solver in self.solvers else None
 
     @cached_property
+    def unscored(self) -> np.ndarray:
+        """(n,) booleans: solved, and without a PSNR, as nobody has the sharp picture."""
+        solved = [[r for row in self.rows if (r := row[i]) and r["status"] == "ok"] for i in range(len(self.cells))]
+        return np.array([bool(rows) and all(r.get("m_psnr", 0) is None for r in rows) for rows in solved], bool)
+
+    @cached_property
     def called(self) -> str:
         """What intervals over all cells may be called: "95 %" or "nominal 95 %"."""
         design = Design.of(*self.design())
@@ -186,9 +192,12 @@ def target(name: str) -> float | None:
 
 
 def _metric_names(rows: Sequence[Row]) -> list[str]:
-    """Names of the columns with values; what is of the samples' mean goes into its metric, see ``Board.values``."""
+    """Names of the columns with values; what is of the samples' mean goes into its metric, see ``Board.values``.
+
+    Where no column has any, as for photographs without sharp versions, all are there, and empty.
+    """
     columns = dict.fromkeys(key for r in rows for key in r if key.startswith("m_"))
-    used = [c[2:] for c in columns if any(r.get(c) is not None for r in rows)]
+    used = [c[2:] for c in columns if any(r.get(c) is not None for r in rows)] or [c[2:] for c in columns]
     means = {form.format(name): name for name in used for form in OF_MEAN}
     plain = [n for n in used if n not in means]
     known = list(METRICS)

@@ -85,6 +85,12 @@ def notices(rows: Sequence[Row]) -> list[str]:
     return lines + [f"PSF: {note}" for note in notes]
 
 
+def left_out(runs: Sequence[dict[str, Any]]) -> list[str]:
+    """What the runs say about solvers that they could not ask, each once, as sentences."""
+    lines = dict.fromkeys(str(line) for run in runs for line in run.get("left_out") or [])
+    return [f"{line[:1].upper()}{line[1:]}." for line in lines]
+
+
 def noise_models(rows: Sequence[Row]) -> list[dict[str, str]]:
     """Each noise of the grid with its settings."""
     pairs = dict.fromkeys((r.get("noise") or "", r.get("noise_settings") or "{}") for r in rows)

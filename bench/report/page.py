@@ -29,7 +29,7 @@ HERE = Path(__file__).parent
 #: static/js/*.js in the order in which the page reads them
 SCRIPTS = (
     "elements", "data", "state", "board", "solver", "table", "pairs", "pareto", "heat", "export", "filters",
-    "pictures", "maps", "zoom", "readout", "viewer", "compare", "main",
+    "pictures", "maps", "zoom", "readout", "viewer", "compare", "gallery", "main",
 )  # fmt: skip
 
 
@@ -112,6 +112,9 @@ def _render(c: Content) -> str:
         drawings=[(f, Markup(f.svg)) for f in (c.study.figures if c.study else [])],  # noqa: S704  likewise
         single_file=c.single_file,
         viewer=bool(c.chunks),
+        gallery=sum(not chunk.truth for chunk in c.chunks),
+        unscored=int(c.board.unscored.sum()),
+        ranked=not c.board.unscored.all(),
         runs=[facts.of_run(f) for f in c.results.facts],
         environments=c.results.environments,
         results=c.results,
@@ -133,7 +136,7 @@ def _render(c: Content) -> str:
         boundaries=facts.distinct(test, "boundary"),
         noise_convention=facts.NOISE_CONVENTION,
         noises=facts.noise_models(test),
-        notices=facts.notices(test),
+        notices=[*facts.notices(test), *facts.left_out(c.results.facts)],
         tuned=facts.tuned_values(c.results.rows),
         failures=facts.failures(c.results.rows),
         example=next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
@@ -153,7 +156,7 @@ def _place(board: Board, chunk: Chunk) -> dict[str, Any]:
     cell = board.cells[chunk.cell]
     setting = list(dict.fromkeys(board.settings.tolist())).index(cell.setting)
     about = {"dataset": cell.dataset, "image": cell.image, "psf": cell.psf_index, "rep": cell.rep}
-    return {"chunk": chunk.name, "setting": setting, **about}
+    return {"chunk": chunk.name, "setting": setting, **about, "truth": chunk.truth}
 
 
 def script() -> str:

@@ -39,12 +39,14 @@ class Chunk:
     Attributes:
         name: what the page asks for.
         cell: number of the cell on the board.
+        truth: whether the true picture is among them.
         json: ASCII, fit for a <script>.
     """
 
     name: str
     cell: int
     json: str
+    truth: bool
 
 
 def chunks(pictures: Sequence[Pictures], board: Board) -> list[Chunk]:
@@ -67,7 +69,8 @@ def chunks(pictures: Sequence[Pictures], board: Board) -> list[Chunk]:
                 entry["scores"] = {m: _digits(v[s, cell]) for m, v in values.items()}
             elif entry["kind"] == "y":
                 entry["scores"] = {m: _digits(v[cell]) for m, v in inputs.items()}
-        return Chunk(f"cell-{number:04d}", cell, script_json(content))
+        truth = content["pictures"][0]["kind"] == "truth"
+        return Chunk(f"cell-{number:04d}", cell, script_json(content), truth)
 
     # Encoders work outside the interpreter's lock.
     with ThreadPoolExecutor(2) as pool:
@@ -91,14 +94,16 @@ def write_chunks(cells: Sequence[Chunk], data: Path) -> None:
 def _cell(files: Sequence[Pictures], rows: dict[str, Row | None]) -> dict[str, Any]:
     common, estimates = stored_arrays(files)
     boundary = next((r["boundary"] for r in rows.values() if r), "valid")
-    white = whitener(common["truth"], common["y"], common["psf"], boundary, common.get("level"))
-    side = len(support(common["psf"]))
-    out = [
-        {"kind": "truth", "label": "ground truth", "src": data_uri(common["truth"])},
-        {"kind": "y", "label": "measurement", "src": data_uri(common["y"])},
-        {"kind": "psf", "label": "PSF", "src": psf_uri(common["psf"]), "note": f"{side} × {side} px"},
-        *(_solver(s, row, estimates.get(s, {}), white) for s, row in rows.items() if row or s in estimates),
-    ]
+    truth, psf = common.get("truth"), common.get("psf")
+    white = None if psf is None else whitener(truth, common["y"], psf, boundary, common.get("level"))
+    out = []
+    if truth is not None:
+        out.append({"kind": "truth", "label": "ground truth", "src": data_uri(truth)})
+    out.append({"kind": "y", "label": "measurement", "src": data_uri(common["y"])})
+    if psf is not None:
+        side = len(support(psf))
+        out.append({"kind": "psf", "label": "PSF", "src": psf_uri(psf), "note": f"{side} × {side} px"})
+    out += [_solver(s, row, estimates.get(s, {}), white) for s, row in rows.items() if row or s in estimates]
     return {"pictures": out, "noise": white.about if white else ""}
 
 
@@ -139,19 +144,21 @@ def _stored(path: Path) -> dict[str, np.ndarray]:
 
 
 def stored_arrays(files: Sequence[Pictures]) -> tuple[dict[str, np.ndarray], dict[str, dict[str, np.ndarray]]]:
-    """What all solvers of a cell share, and by reported label what each of them left: solver, samples, std."""
+    """What all solvers of a cell share, y and where they are known truth and psf; and by reported label what each of
+    them left: solver, samples, std.
+    """
     common: dict[str, np.ndarray] = {}
     estimates: dict[str, dict[str, np.ndarray]] = {}
     for file in files:
         stored = _stored(file.path)
-        missing = {"truth", "y", "psf"} - set(stored)
-        if missing:
-            raise ResultError(f"{file.path} lacks the arrays {', '.join(sorted(missing))}")
+        if "y" not in stored:
+            raise ResultError(f"{file.path} lacks the array y")
         for name, array in stored.items():
             kind, colon, label = name.partition(":")
             if colon:
                 estimates.setdefault(file.labels.get(label, label), {})[kind] = array
             else:
                 common[kind] = array
-    common["psf"] = common["psf"].reshape(common["psf"].shape[-2:])
+    if "psf" in common:
+        common["psf"] = common["psf"].reshape(common["psf"].shape[-2:])
     return common, estimates

@@ -36,12 +36,12 @@ class Whitener:
 
 
 def whitener(
-    truth: np.ndarray, y: np.ndarray, psf: np.ndarray, boundary: str, level: np.ndarray | None
+    truth: np.ndarray | None, y: np.ndarray, psf: np.ndarray, boundary: str, level: np.ndarray | None
 ) -> Whitener | None:
     """The whitener of a measurement; None where nothing is left of it inside, or it has no noise.
 
     Args:
-        truth: (C, H, W), used only when ``level`` is not stored.
+        truth: (C, H, W), used only when ``level`` is not stored; None where nobody knows it.
         y: the measurement (C, H, W).
         psf: the true PSF.
         boundary: "valid" or "circular".
@@ -59,6 +59,8 @@ def whitener(
         floor = 0.0 if sigma > 0 else gain  # without read noise the variance would vanish in the dark
         about = "σ² = gain · max(K x̂, 0) + σ₀², the true noise level"
         return Whitener(y, psf, margin, lambda Kx: np.sqrt(gain * Kx.clip(min=floor) + sigma**2), about)
+    if truth is None:
+        return None
     inside = _inside(blur_circular(truth, psf) - y, margin)
     shape = (H - 2 * margin[0]) * (W - 2 * margin[1]) * len(y)
     rms = float(np.sqrt((inside**2).sum() / shape))

@@ -158,7 +158,8 @@ class Results:
         name = ranking(self.board)
         scores = dict(zip(self.board.solvers, self.board.values(name)[:, at], strict=True)) if name else {}
         unit = describe(name) if name else None
-        panels = [("truth", common["truth"]), (self._titled("measurement", self._input(name, at), unit), common["y"])]
+        panels = [("truth", common["truth"])] if "truth" in common else []
+        panels.append((self._titled("measurement", self._input(name, at), unit), common["y"]))
         for s in order:
             arrays = estimates.get(s, {})
             if "solver" in arrays:

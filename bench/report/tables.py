@@ -22,9 +22,11 @@ SHA_DIGITS = 12
 
 
 def pick_baseline(board: Board, wanted: str | None = None) -> str | None:
-    """The solver to compare with: the wanted one, else plain Wiener, else the blurred input."""
+    """The solver to compare with: the wanted one, else plain Wiener, else the blurred input; None without scores."""
     if wanted is not None:
         return wanted if wanted in board.solvers else None
+    if len(board.cells) and board.unscored.all():
+        return None
     names = {s: row["solver_name"] for s, rows in zip(board.solvers, board.rows, strict=True) for row in rows if row}
     for name in ("wiener", "blurred"):
         for solver in board.solvers:

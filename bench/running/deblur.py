@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 import torch
 
-from bench.contracts import Cost, NoiseLevel, Operator
+from bench.contracts import Cost, NoiseLevel
 from bench.errors import SettingError, SolverError
 from bench.grid.priors import DEFAULT, prior_variants, refuse_weights
 from bench.imaging.measure import Measurement
+from bench.imaging.psf_files import read_psf
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Prior, Solver
 from bench.plugins import calibrations
@@ -87,7 +88,7 @@ class Deblurring:
                 n for n in plugin_names("solver") if find_plugin("solver", n).flags.get("blind") and n != "blurred"
             ]
             raise SettingError(f"{plugin.name} needs the PSF: --psf FILE; without one: {', '.join(blind)}")
-        kernel = None if psf is None or built.blind else _kernel(psf, rotate180)
+        kernel = None if psf is None or built.blind else read_psf(psf, rotate180=rotate180)
         level = None if sigma is None else sigma / 255
         return cls(plugin, built, kernel, level, seed, prior)
 
@@ -96,7 +97,7 @@ class Deblurring:
         blind = self.psf is None
         sigma = 0.0 if blind else _estimated(y) if self.sigma is None else self.sigma
         kernel = np.ones((1, 1)) if self.psf is None else self.psf
-        m = Measurement(y=y, truth=y, psf=kernel, T=1.0, level=NoiseLevel(0.0, sigma))
+        m = Measurement(y, None, kernel, T=1.0, level=NoiseLevel(0.0, sigma), psf_known=not blind)
         rng = generator(self.seed, "deblur", self.plugin.name)
         problem = assemble([m], [rng], blind=self.solver.blind, prior=self.prior)
         with torch.no_grad():
@@ -106,13 +107,6 @@ class Deblurring:
         source = "estimated" if self.sigma is None else "given"
         known = "" if blind else f", noise std {sigma * 255:.2f} of 255 ({source}), PSF {kernel.shape}"
         return Estimate(x.clip(0, 1), f"{self.plugin.label}{known}")
-
-
-def _kernel(path: Path, rotate180: bool) -> np.ndarray:
-    plugin = find_plugin("operator", "file")
-    operator = build(plugin, load_plugin(plugin), {"path": str(path), "rotate180": rotate180})
-    assert isinstance(operator, Operator)
-    return operator.psf(generator("deblur")).psf
 
 
 def _denoiser(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Denoiser] | None:

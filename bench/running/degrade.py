@@ -71,7 +71,7 @@ def _write(out: Path, number: str, shot: Shot, form: str) -> dict[str, Any]:
         Path(f) / f"{number}{s}" for f, s in (("blurred", suffix), ("sharp", suffix), ("psf", ".npy"))
     )
     write(out / blurred, m.y)
-    write(out / sharp, m.truth)
+    write(out / sharp, m.sharp)
     np.save(out / psf, m.psf, allow_pickle=False)
     d = shot.degradation
     return {

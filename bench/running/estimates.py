@@ -18,7 +18,7 @@ SHOWN = 4
 
 
 def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> None:
-    """Write what a solver returned, and once per shot truth, measurement, PSF and noise level; without pickle.
+    """Write what a solver returned, and once per shot measurement, noise level and what is known of truth and PSF.
 
     Args:
         x: (K, C, H, W). A single estimate becomes ``solver:LABEL``. Of several samples the first does, and besides
@@ -30,7 +30,9 @@ def keep_picture(folder: Path, cell: Cell, m: Measurement, x: np.ndarray) -> Non
     _save(folder / f"{cell.key}.npz", arrays)
     scene = folder / f"{cell.shot.key}.npz"
     if not scene.exists():
-        _save(scene, {"truth": m.truth, "y": m.y, "psf": m.psf, "level": np.array(m.level)})
+        known = {} if m.truth is None else {"truth": m.truth}
+        known |= {"psf": m.psf} if m.psf_known else {}
+        _save(scene, {**known, "y": m.y, "level": np.array(m.level)})
 
 
 def gather(folder: ResultsFolder, cells: Iterable[Cell]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from bench.contracts import Dataset, Exposed, Noise, Operator
@@ -61,5 +63,4 @@ def _recorded(shot: Shot, dataset: Dataset, noise: Noise) -> tuple[Measurement, 
     if shot.boundary != "valid":
         raise DataError("recorded measurements were not taken on a torus: use boundary: valid")
     m = recorded(shot.image)
-    level = noise.level(m.T)
-    return Measurement(y=m.y, truth=m.truth, psf=m.psf, T=m.T, level=level), Exposed(m.psf, m.T)
+    return replace(m, level=noise.level(m.T)), Exposed(m.psf, m.T)

@@ -261,6 +261,7 @@ class Runner:
         return {
             "name": self.grid.name,
             "study": self.grid.study,
+            "left_out": self.planner.left_out,
             "solvers": {s.label: _about(s) for s in self.grid.solvers},
             "grid_file": self.folder.grid.name,
             "grid_text": self.grid.text,

@@ -53,7 +53,8 @@ def _taken(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> Taken
         "psf_note": exposed.note,
         "y_sha": measurement.sha,
     }
-    context = Context(measurement.y, measurement.psf, measurement.level, shot.boundary, border=border, clip=clip)
+    psf = measurement.psf if measurement.psf_known else None
+    context = Context(measurement.y, psf, measurement.level, shot.boundary, border=border, clip=clip)
     scores = evaluate(names, measurement.truth, measurement.y, context)
     return Taken(measurement, exposure.assumed_psf(measurement, shot), context, scores, columns)
 

@@ -24,7 +24,7 @@ class Context:
 
     Attributes:
         y: the measurement (C, H, W), float64, not clipped.
-        psf: the true PSF (h, w), unit sum.
+        psf: the true PSF (h, w), unit sum; None where nobody knows it.
         level: the true gain and sigma, floats in [0, 1] units.
         boundary: how the measurement was made.
         border: pixels that ``prepare`` removes on every side.
@@ -32,7 +32,7 @@ class Context:
     """
 
     y: np.ndarray
-    psf: np.ndarray
+    psf: np.ndarray | None
     level: NoiseLevel
     boundary: Literal["valid", "circular"] = "valid"
     border: int = 0
@@ -56,6 +56,7 @@ class Metric:
             for cropped ones that are not clipped.
         of: what it is computed on when there are K samples: each "sample" (the mean of the K values), the "mean"
             of the samples, or all "samples" together, (K, C, H, W).
+        reference: whether it compares with the true picture; such a metric is empty where there is none.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Metric:
     prepared: bool | Literal["cropped"] = True
     of: Literal["sample", "mean", "samples"] = "sample"
     target: float = 1.0
+    reference: bool = True
 
     @property
     def higher_is_better(self) -> bool | None:
@@ -105,25 +107,27 @@ def check_names(names: Iterable[str]) -> None:
 
 
 def evaluate(
-    names: Iterable[str], truth: np.ndarray, estimate: np.ndarray, context: Context
+    names: Iterable[str], truth: np.ndarray | None, estimate: np.ndarray, context: Context
 ) -> dict[str, float | None]:
     """The named metrics of one estimate.
 
     Args:
         names: keys of ``METRICS``; another one raises SettingError.
-        truth: float64 (C, H, W), full frame.
+        truth: float64 (C, H, W), full frame; None where nobody has the sharp picture.
         estimate: the same shape, or K samples (K, C, H, W), full frame and not clipped: ``prepare`` is applied here.
         context: measurement, PSF, noise level and protocol.
 
     Returns:
         A value per name: NaN where the metric is undefined on this image, None where it cannot be had on this
-        machine (LPIPS without weights). The reason is logged once per process.
+        machine (LPIPS without weights) or on this image (without a sharp picture). The reason is logged once per
+        process.
     """
     names = list(names)
     check_names(names)
-    samples = estimate if estimate.ndim > truth.ndim else estimate[None]
-    if truth.shape != samples.shape[1:]:
-        raise ValueError(f"truth is {truth.shape}, the estimate {estimate.shape}")
+    frame = context.y if truth is None else truth
+    samples = estimate if estimate.ndim > frame.ndim else estimate[None]
+    if frame.shape != samples.shape[1:]:
+        raise ValueError(f"truth is {frame.shape}, the estimate {estimate.shape}")
     return {name: _evaluate(METRICS[name], truth, samples, context) for name in names}
 
 
@@ -137,7 +141,11 @@ def with_posterior(names: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names + means + together))
 
 
-def _evaluate(metric: Metric, truth: np.ndarray, samples: np.ndarray, context: Context) -> float | None:
+def _evaluate(metric: Metric, truth: np.ndarray | None, samples: np.ndarray, context: Context) -> float | None:
+    if truth is None:
+        if metric.reference:
+            return None
+        truth = context.y  # a stand-in of the same shape: the metric does not look at it
     given = samples.mean(0) if metric.of == "mean" else samples
     if metric.prepared:
         truth, given = prepare(truth, given, context.border, context.clip and metric.prepared != "cropped")
@@ -222,15 +230,18 @@ def score_convir(truth: np.ndarray, estimate: np.ndarray, context: Context) -> f
     return SCORE_POINTS * (psnr(truth, estimate, context) / SCORE_PSNR + ssim(truth, estimate, context)) / 2
 
 
-def residual_chi2(_: np.ndarray, estimate: np.ndarray, context: Context) -> float:
+def residual_chi2(_: np.ndarray, estimate: np.ndarray, context: Context) -> float | None:
     """Mean of (y - K x)^2 / (gain max(K x, 0) + sigma^2) over the pixels where K x needs nothing from outside.
 
     ``valid`` data: the interior (H - h + 1, W - w + 1); ``circular``: all of it. About 1 for the truth; above, the
     estimate misses the data, below, it fits the noise. Without read noise an intensity below one photon counts as
-    one (max(K x, gain)): the variance would vanish. NaN without any noise, or when no pixel is left.
+    one (max(K x, gain)): the variance would vanish. NaN without any noise, or when no pixel is left; None where
+    nobody knows the PSF.
     """
     from bench.imaging.measure import blur_circular
 
+    if context.psf is None:
+        return None
     (gain, sigma), (h, w), (H, W) = context.level, context.psf.shape, estimate.shape[-2:]
     if h > H or w > W or (gain == 0 and sigma == 0):
         _log_once(f"residual_chi2 is undefined at noise {context.level}, PSF {h} x {w}, image {H} x {W}: NaN")
@@ -295,7 +306,7 @@ METRICS: dict[str, Metric] = {
             "Mean of (y - Kx)² / (gain max(Kx, 0) + sigma²) with the true PSF and noise level, on the estimate as "
             "returned (not clipped); on valid data over the interior that needs nothing from outside the sensor. "
             "About 1 for the truth; above 1 the data are missed, below 1 noise is fitted.",
-            residual_chi2, prepared=False,
+            residual_chi2, prepared=False, reference=False,
         ),
         Metric(
             "crps", "CRPS", "lower", 4, "",

@@ -142,7 +142,7 @@ def exponent_of_sigma(problem: Callable[[], Problem], truth: torch.Tensor) -> No
 if __name__ == "__main__":
     torch.set_num_threads(1)
     taken = measurements()
-    sharp = torch.as_tensor(np.stack([m.truth for m in taken]))
+    sharp = torch.as_tensor(np.stack([m.sharp for m in taken]))
 
     def fresh() -> Problem:
         """The problem of all measurements, with no calls counted yet."""

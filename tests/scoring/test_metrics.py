@@ -149,7 +149,7 @@ def simulated(boundary, gain, sigma, size=160):
     psf = rng.uniform(size=(5, 9))
     image = Image("i", rng.uniform(0.05, 1, size=(1, size + 12, size + 12)), margin=6)
     m = measure(image, Exposed(psf / psf.sum()), PoissonGaussian(gain, sigma), rng, boundary)
-    return m.truth, Context(m.y, m.psf, m.level, boundary)
+    return m.sharp, Context(m.y, m.psf, m.level, boundary)
 
 
 @pytest.mark.parametrize("boundary", ["valid", "circular"])

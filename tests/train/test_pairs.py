@@ -91,7 +91,7 @@ def test_a_measurement_is_the_blurred_scene_of_the_harness() -> None:
     scene = np.random.default_rng(0).random((1, 24, 24))
     m = some([scene], np.random.default_rng(1))
     assert np.array_equal(m.y, blur_valid(Scene("", scene, 4), m.psf))
-    assert np.array_equal(m.truth, scene[:, 4:-4, 4:-4])
+    assert np.array_equal(m.sharp, scene[:, 4:-4, 4:-4])
 
 
 def test_the_kernels_of_a_grid_can_be_asked_for_and_are_not_drawn_otherwise(tmp_path: Path) -> None:

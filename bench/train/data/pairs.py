@@ -70,7 +70,7 @@ class Pairs:
         seen = [measured.y] if measured.burst is None else [*measured.burst]
         if self.informed:
             seen.append(self._wiener(measured))
-        return measured.truth, np.concatenate(seen)
+        return measured.sharp, np.concatenate(seen)
 
     def _wiener(self, m: Measurement) -> np.ndarray:
         from bench.methods.classical.wiener import wiener

@@ -1,8 +1,9 @@
 // Two estimates over one another with a slider, a row through them, and the posterior samples of one.
+import { data } from "./data.js";
 import { $, clamp, fill, h, number, svg } from "./elements.js";
 import { colour, fillCanvas, paint, SEQUENTIAL } from "./maps.js";
 import { ticks, widthOf } from "./pareto.js";
-import { grey, pixelsOf } from "./pictures.js";
+import { frameOf, grey, pixelsOf } from "./pictures.js";
 import { change, follow, state } from "./state.js";
 import { shown } from "./viewer.js";
 import { zoomNow } from "./zoom.js";
@@ -28,13 +29,17 @@ export function startComparison() {
   });
 }
 
-/** The pictures that A and B stand for: by default the best solver and the baseline. */
+/** The pictures that A and B stand for: by default the best solver and the baseline, or the measurement where nobody
+ *  has the true picture. */
 function compared() {
   const able = shown.pictures.filter((p) => p.src && p.kind !== "psf"),
     solvers = able.filter((p) => p.kind === "solver");
   const by = (label) => able.find((p) => p.label === label),
-    a = by(state.a) || solvers[0] || able[0];
-  return { able, a, b: by(state.b) || [by(state.baseline), ...solvers].find((p) => p && p !== a) || able[0] };
+    truth = able.some((p) => p.kind === "truth"),
+    own = solvers.find((p) => truth || data.solvers.find((s) => s.solver === p.label)?.family !== "reference"),
+    a = by(state.a) || own || solvers[0] || able[0];
+  const others = [truth ? by(state.baseline) : frameOf(able), ...solvers];
+  return { able, a, b: by(state.b) || others.find((p) => p && p !== a) || able[0] };
 }
 
 export async function showComparison() {

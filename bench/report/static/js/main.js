@@ -5,10 +5,12 @@ import { data } from "./data.js";
 import { $ } from "./elements.js";
 import { boardCsv, boardLatex, heatCsv, heatLatex, startExports } from "./export.js";
 import { startFilters, startSwitch, startTheme, toggleTheme } from "./filters.js";
+import { startGallery } from "./gallery.js";
 import { drawHeat } from "./heat.js";
 import { MODES } from "./maps.js";
 import { drawPairs, startPairs } from "./pairs.js";
 import { drawFamilies, drawPareto } from "./pareto.js";
+import { frameOf } from "./pictures.js";
 import { AXES, change, follow, readHash, startState, state } from "./state.js";
 import { computeBoard, drawBoard, startBoard } from "./table.js";
 import { shown, startViewer, step } from "./viewer.js";
@@ -24,7 +26,7 @@ const KEYS = {
   r: () => change({ zoom: "" }),
   "+": () => zoomBy(1.5),
   "-": () => zoomBy(1 / 1.5),
-  0: () => flipTo(shown.pictures.find((p) => p.kind === "truth")),
+  0: () => flipTo(frameOf(shown.pictures)),
   ".": () => step(1),
   ",": () => step(-1),
   "?": () => $("keys").showModal(),
@@ -89,6 +91,7 @@ function start() {
     startComparison();
     startViewer();
   }
+  if ($("gallery")) startGallery();
   follow(filters, measureBar);
   $("show-keys").addEventListener("click", () => $("keys").showModal());
   document.addEventListener("keydown", pressed);

@@ -1,6 +1,6 @@
 // From pixels to what a panel shows: the image, |error|, the whitened residual, the log spectrum.
 import { $, clamp, median } from "./elements.js";
-import { grey, pixelsOf, spectrum, spectrumOn } from "./pictures.js";
+import { frameOf, grey, pixelsOf, spectrum, spectrumOn } from "./pictures.js";
 import { state } from "./state.js";
 
 // Black to white through violet and orange, of growing lightness: readable without colour vision.
@@ -98,7 +98,7 @@ function copyPixels(canvas, p, tone = (v) => v) {
   put(canvas, image);
 }
 
-/** How values become grey levels: as they are, from the 1st to the 99th percentile of the truth, or dark parts lifted. */
+/** How values become grey levels: as they are, from the 1st to the 99th percentile of the frame, or dark parts lifted. */
 function toneOf(truth) {
   if (state.contrast === "dark") return (v) => v ** (1 / 2.2);
   if (state.contrast !== "stretch") return undefined;
@@ -121,7 +121,7 @@ async function errorMap(entry, truth) {
 
 /** One scale for all panels: that of the errors, or of the truth's spectrum. */
 export async function sharedScale(entries, mode) {
-  const truth = await pixelsOf(entries.find((e) => e.kind === "truth"));
+  const truth = await pixelsOf(frameOf(entries));
   if (mode === "error")
     return { truth, low: 0, high: state.scale === "auto" ? await errorScale(entries, truth) : Number(state.scale) };
   if (mode === "residual") return { low: -4, high: 4 };

@@ -52,6 +52,9 @@ function decode(src, label) {
   });
 }
 
+/** The true picture, or where nobody has it the measurement: what all panels of a cell share the frame of. */
+export const frameOf = (entries) => entries.find((e) => e.kind === "truth") || entries.find((e) => e.kind === "y");
+
 export const grey = (p) => Float32Array.from(p.c[0], (v, i) => (v + p.c[1][i] + p.c[2][i]) / 3);
 
 /** log10 power spectrum with a Hann window, zero frequency in the middle, on the next power of two. */

@@ -1,6 +1,6 @@
 // The values of the pixel under the cursor, the size of a pixel, and A and B in turn or on the whole screen.
 import { $, clamp, number } from "./elements.js";
-import { grey, pixelsOf } from "./pictures.js";
+import { frameOf, grey, pixelsOf } from "./pictures.js";
 import { state } from "./state.js";
 import { shown } from "./viewer.js";
 import { setZoom, zoomNow } from "./zoom.js";
@@ -22,7 +22,7 @@ async function valuesAt(frame, event) {
   const label = frame.closest(".panel")?.dataset.label;
   const own = shown?.pictures.find((p) => p.label === label);
   if (!own?.src || own.kind === "psf" || state.mode === "spectrum") return "";
-  const truth = shown.pictures.find((p) => p.kind === "truth");
+  const truth = frameOf(shown.pictures);
   const [mine, right] = await Promise.all([pixelsOf(own), pixelsOf(truth)]);
   const at = pixelAt(frame, event, mine);
   if (!at) return "";
@@ -30,7 +30,8 @@ async function valuesAt(frame, event) {
   const [a, b] = [value(mine), value(right)];
   const place = `row ${at.row}, column ${at.column}`;
   if (own === truth) return `${place}: ${label} ${number(a, 3)}`;
-  return `${place}: ${label} ${number(a, 3)}, true ${number(b, 3)}, difference ${number(a - b, 3)}`;
+  const other = truth.kind === "truth" ? "true" : "measurement";
+  return `${place}: ${label} ${number(a, 3)}, ${other} ${number(b, 3)}, difference ${number(a - b, 3)}`;
 }
 
 export function startReadout(section) {
@@ -47,7 +48,7 @@ export function startReadout(section) {
 /** One pixel of the picture on a whole number of the screen's: one where the picture is larger than its panel. */
 async function oneToOne() {
   const frame = document.querySelector("#panels .frame") || document.querySelector("#beside .frame");
-  const truth = await pixelsOf(shown.pictures.find((p) => p.kind === "truth"));
+  const truth = await pixelsOf(frameOf(shown.pictures));
   const width = frame.clientWidth * devicePixelRatio;
   const each = Math.max(1, Math.ceil(width / truth.w - 1e-6));
   const { x, y } = zoomNow();

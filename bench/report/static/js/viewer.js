@@ -5,7 +5,7 @@ import { data, lossOf, metricOf } from "./data.js";
 import { $, fill, h, number, unique } from "./elements.js";
 import { startSwitch } from "./filters.js";
 import { paint, sharedScale, showScale } from "./maps.js";
-import { loadChunk, pixelsOf } from "./pictures.js";
+import { frameOf, loadChunk, pixelsOf } from "./pictures.js";
 import { startReadout } from "./readout.js";
 import { AXES, change, follow, state } from "./state.js";
 import { entries } from "./table.js";
@@ -13,8 +13,8 @@ import { applyZoom, startZoom } from "./zoom.js";
 
 export let shown = null; // the chunk on the screen
 export const hasPictures = (setting) => data.pictures.some((p) => p.setting === setting);
-const imageName = (p) => `${p.dataset}/${p.image}`;
-const cellName = (p) => [data.settings[p.setting].id, imageName(p), p.psf, p.rep].join(" | ");
+export const imageName = (p) => `${p.dataset}/${p.image}`;
+export const cellName = (p) => [data.settings[p.setting].id, imageName(p), p.psf, p.rep].join(" | ");
 
 /** The chosen picture if the filters leave it, else the first that they leave. */
 function currentPicture() {
@@ -122,7 +122,7 @@ async function showCell() {
   const mine = ++ticket,
     now = currentPicture(),
     viewer = $("viewer"),
-    mode = state.mode;
+    mode = !now.truth && state.mode === "error" ? "image" : state.mode;
   viewer.setAttribute("aria-busy", "true");
   fillMenus(now);
   try {
@@ -135,6 +135,8 @@ async function showCell() {
     shown = { pictures, scale, mode };
     fillChooser();
     $("contrast-pick").hidden = mode !== "image";
+    $("modes").querySelector("[value=error]").disabled = !now.truth;
+    $("pick-contrast").querySelector("[value=stretch]").textContent = `of the ${now.truth ? "true picture" : "measurement"}`;
     $("pick-contrast").value = state.contrast;
     $("images").style.setProperty("--aspect", await aspectOf(pictures));
     $("residual-note").textContent = mode === "residual" ? chunk.noise || "" : "";
@@ -167,8 +169,8 @@ const solversOf = (pictures) => pictures.filter((p) => p.kind === "solver");
 
 /** Width over height of the measured picture, which all panels have. */
 async function aspectOf(pictures) {
-  const truth = await pixelsOf(pictures.find((p) => p.kind === "truth"));
-  return truth.w / truth.h;
+  const frame = await pixelsOf(frameOf(pictures));
+  return frame.w / frame.h;
 }
 
 function panel(p, all, digit, mode) {
