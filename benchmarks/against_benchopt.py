@@ -1,11 +1,10 @@
 """The harness beside benchopt: the same grids, cold and again, by number of cells.
 
-    python benchmarks/against_benchopt.py --benchopt /path/to/benchopt [--cells 50 500 5000] [--limit 150]
-
-``uv venv V && uv pip install --python V benchopt`` makes an environment that has it. The two grids of tasks.py: a
-solver that does nothing, and a Wiener filter in numpy. CPU seconds of all processes, one worker each, every thread
-pool at one thread. benchopt runs as cheaply as it can: each solver once (``run_once``), one repetition, no plots, no
-page, no timeout, in its own process. After a run its results are counted. Last come 500 cells with two workers.
+``uv venv V && uv pip install --python V "benchopt==1.10.*"`` makes an environment that has it: --benchopt
+V/bin/benchopt. The two grids of tasks.py: a solver that does nothing, and a Wiener filter in numpy. CPU seconds of
+all processes, one worker each, every thread pool at one thread. benchopt runs as cheaply as it can: each solver once
+(``run_once``), one repetition, no plots, no page, no timeout, in its own process. After a run its results are
+counted. Last come 500 cells with two workers.
 
 What differs, to benchopt's favour: it makes the measurement in the data set's own code, starts no worker process,
 limits no cell in time or memory and hashes no measurement; ours makes it from keyed random numbers, solves it in a
@@ -15,44 +14,18 @@ holds data sets and solvers in environments of their own, which is not used here
 
 from __future__ import annotations
 
-import argparse
-import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas
 from clock import Spent, spend
-from overhead import BENCH
-from tables import show
+from harness import BENCH
+from tables import Row
 from tasks import TASKS, ours, theirs
-
-COLUMNS = {
-    "grid": "grid", "cells": "cells", "workers": "workers", "phase": "", "our_cpu_s": "ours, CPU s",
-    "their_cpu_s": "benchopt, CPU s", "ratio": "times less", "our_wall_s": "ours, wall s",
-    "their_wall_s": "benchopt, wall s", "our_mb": "ours, MB", "their_mb": "benchopt, MB", "note": "",
-}  # fmt: skip
-ENV = {**os.environ, **dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")}
-
-
-class Row(NamedTuple):
-    """Both on one grid: CPU and wall seconds and memory (MB); None where not run."""
-
-    grid: str
-    cells: int
-    workers: int
-    phase: str
-    our_cpu_s: float | None = None
-    their_cpu_s: float | None = None
-    ratio: float | None = None
-    our_wall_s: float | None = None
-    their_wall_s: float | None = None
-    our_mb: float | None = None
-    their_mb: float | None = None
-    note: str = ""
 
 
 class Outcome(NamedTuple):
@@ -62,6 +35,33 @@ class Outcome(NamedTuple):
     again: Spent | None = None
     errors: np.ndarray | None = None
     note: str = ""
+
+
+def rows(
+    benchopt: Path, cells: Sequence[int] = (50, 500, 5000), two_workers: int = 500, limit: float = 120
+) -> Iterator[Row]:
+    """Small grids first; each run within ``limit`` wall seconds; then two workers on so many cells (0: none)."""
+    for n in cells:
+        for task in TASKS:
+            yield from compared(benchopt, task, n, 1, limit)
+    if two_workers:
+        yield from compared(benchopt, "noop", two_workers, 2, limit)
+
+
+def compared(benchopt: Path, task: str, cells: int, workers: int, limit: float) -> Iterator[Row]:
+    """Two rows: cold, and again."""
+    with tempfile.TemporaryDirectory() as name:
+        mine = run_ours(Path(name) / "ours", task, cells, workers, limit)
+        other = run_theirs(Path(name) / "theirs", task, cells, workers, limit, benchopt)
+    note = "; ".join(filter(None, [mine.note, other.note, _difference(task, cells, mine, other)]))
+    for phase, a, b in (("cold", mine.cold, other.cold), ("again", mine.again, other.again)):
+        yield {
+            "grid": task, "cells": cells, "workers": workers, "phase": phase,
+            "ours, CPU s": a and a.cpu, "benchopt, CPU s": b and b.cpu,
+            "times less": b.cpu / a.cpu if a and b else None,
+            "ours, wall s": a and a.wall, "benchopt, wall s": b and b.wall,
+            "ours, MB": a and a.memory, "benchopt, MB": b and b.memory, "note": note,
+        }  # fmt: skip
 
 
 def run_ours(place: Path, task: str, cells: int, workers: int, limit: float) -> Outcome:
@@ -78,10 +78,8 @@ def run_ours(place: Path, task: str, cells: int, workers: int, limit: float) -> 
 def run_theirs(place: Path, task: str, cells: int, workers: int, limit: float, benchopt: Path) -> Outcome:
     """``benchopt run``, twice."""
     folder = theirs(place, task, cells)
-    command = [
-        str(benchopt), "run", ".", "-n", "1", "-r", "1", "-j", str(workers), "--no-timeout", "--no-plot", "--no-html",
-        "--no-display", "--output", "run",
-    ]  # fmt: skip
+    plain = ["--no-timeout", "--no-plot", "--no-html", "--no-display", "--output", "run"]
+    command = [str(benchopt), "run", ".", "-n", "1", "-r", "1", "-j", str(workers), *plain]
 
     def errors() -> np.ndarray:
         return np.asarray(pandas.read_parquet(folder / "outputs/run.parquet")["objective_value"], float)
@@ -91,32 +89,19 @@ def run_theirs(place: Path, task: str, cells: int, workers: int, limit: float, b
 
 def _twice(tool: str, command: list[str], place: Path, limit: float, errors: Callable[[], np.ndarray]) -> Outcome:
     try:
-        cold = spend(*command, cwd=place, limit=limit, env=ENV, memory=True)
-        found = np.sort(errors())
+        cold = spend(*command, cwd=place, limit=limit, memory=True)
     except subprocess.TimeoutExpired:
         return Outcome(note=f"{tool} not run to the end: more than {limit:.0f} s")
     except subprocess.CalledProcessError as error:
         return Outcome(note=f"{tool} failed: {str(error.stderr).strip().splitlines()[-1][:120]}")
+    recorded = np.sort(errors())
     try:
-        return Outcome(cold, spend(*command, cwd=place, limit=limit, env=ENV, memory=True), found)
+        return Outcome(cold, spend(*command, cwd=place, limit=limit, memory=True), recorded)
     except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
-        return Outcome(cold, None, found, f"{tool} again: not run to the end")
+        return Outcome(cold, None, recorded, f"{tool} again: not run to the end")
 
 
-def compared(task: str, cells: int, workers: int, options: argparse.Namespace) -> Iterator[Row]:
-    """Two rows: cold, and again."""
-    with tempfile.TemporaryDirectory() as name:
-        mine = run_ours(Path(name) / "ours", task, cells, workers, options.limit)
-        other = run_theirs(Path(name) / "theirs", task, cells, workers, options.limit, options.benchopt)
-    note = "; ".join(filter(None, [mine.note, other.note, _same(task, cells, mine, other)]))
-    for phase, a, b in (("cold", mine.cold, other.cold), ("again", mine.again, other.again)):
-        yield Row(
-            task, cells, workers, phase, a and a.cpu, b and b.cpu, b.cpu / a.cpu if a and b else None,
-            a and a.wall, b and b.wall, a and a.memory, b and b.memory, note,
-        )  # fmt: skip
-
-
-def _same(task: str, cells: int, mine: Outcome, other: Outcome) -> str:
+def _difference(task: str, cells: int, mine: Outcome, other: Outcome) -> str:
     """What is wrong with the results, if anything is."""
     for tool, outcome in (("ours", mine), ("benchopt", other)):
         if outcome.errors is not None and len(outcome.errors) != cells:
@@ -125,31 +110,3 @@ def _same(task: str, cells: int, mine: Outcome, other: Outcome) -> str:
         difference = float(np.max(np.abs(mine.errors / other.errors - 1)))
         return "" if difference < 1e-6 else f"squared errors differ by up to {difference:.1e} of themselves"
     return ""
-
-
-def rows(options: argparse.Namespace) -> Iterator[Row]:
-    """Small grids first, so that what takes long comes last; then two workers."""
-    for cells in options.cells:
-        for task in TASKS:
-            yield from compared(task, cells, 1, options)
-    if options.two_workers:
-        yield from compared("noop", options.two_workers, 2, options)
-
-
-def arguments() -> argparse.ArgumentParser:
-    """What may be chosen."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--benchopt", type=Path, required=True, help="benchopt's command")
-    parser.add_argument("--cells", type=int, nargs="+", default=[50, 500, 5000])
-    parser.add_argument("--two-workers", type=int, default=500, help="cells of the run with two workers; 0: none")
-    parser.add_argument("--limit", type=float, default=150, help="wall seconds that one run may take")
-    return parser
-
-
-def main() -> None:
-    """Print the table."""
-    show(COLUMNS, rows(arguments().parse_args()))
-
-
-if __name__ == "__main__":
-    main()

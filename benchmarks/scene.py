@@ -1,4 +1,4 @@
-"""The problem that classical solvers are compared on, and how the best weight of a method is found.
+"""The problem that classical solvers are compared on, and the search for the best weight of a method.
 
 scikit-image's camera; a Boracchi-Foi kernel with L = 40, a = 0.005 and an extent of about 9 x 25 pixels in 31 x 31;
 noise sigma = 2/255.
@@ -62,15 +62,15 @@ def picture(size: int) -> np.ndarray:
 
 def kernel(number: int = 0) -> Exposed:
     """A kernel of the recipe whose extent is 9 x 25 pixels, give or take 2, lying on its side."""
-    shake, found = made("operator", "boracchi_foi", length=40, anxiety=0.005, size=31, overflow="grow"), []
+    shake, fitting = made("operator", "boracchi_foi", length=40, anxiety=0.005, size=31, overflow="grow"), []
     for seed in range(10**6):
         k = shake.psf(generator("tv_bars", seed)).psf
         extent = [int(np.ptp(np.flatnonzero(k.sum(axis) > 0))) + 1 for axis in (1, 0)]
         if abs(min(extent) - 9) <= 2 and abs(max(extent) - 25) <= 2 and k.shape == (31, 31):
-            found.append(Exposed(k if extent[0] < extent[1] else np.ascontiguousarray(k.T)))
-            if len(found) > number:
+            fitting.append(Exposed(k if extent[0] < extent[1] else np.ascontiguousarray(k.T)))
+            if len(fitting) > number:
                 break
-    return found[number]
+    return fitting[number]
 
 
 def problem(size: int, batch: int = 1, boundary: Boundary = "circular", psf: Exposed | None = None) -> Case:
@@ -79,9 +79,9 @@ def problem(size: int, batch: int = 1, boundary: Boundary = "circular", psf: Exp
     margin = 0 if boundary == "circular" else max(psf.psf.shape) // 2
     image = Image("camera", picture(size), margin)
     noise = made("noise", "poisson_gaussian", lam=math.inf, sigma=2.0)
-    found = [measure(image, psf, noise, generator("side by side", i), boundary) for i in range(batch)]
-    given = assemble(found, [generator(i) for i in range(batch)], boundary=boundary)
-    return Case(given, torch.as_tensor(found[0].truth, dtype=torch.float32))
+    batched = [measure(image, psf, noise, generator("side by side", i), boundary) for i in range(batch)]
+    given = assemble(batched, [generator(i) for i in range(batch)], boundary=boundary)
+    return Case(given, torch.as_tensor(batched[0].truth, dtype=torch.float32))
 
 
 def psnr(x: Tensor, truth: Tensor, border: int = BORDER) -> float:

@@ -1,13 +1,15 @@
-"""The speed suite: measures every section in a process of its own, and writes docs/speed.md with its plots.
+"""The speed suite: measures every table in a process of its own, and writes docs/speed.md with its plots.
 
-    python benchmarks/speed.py [--out runs/speed] [--only SECTION ...] [--data-root FOLDER] [--benchopt COMMAND]
-    python benchmarks/speed.py --render-only
+    python benchmarks/speed.py [--data-root FOLDER] [--benchopt COMMAND]    every table, then the page
+    python benchmarks/speed.py TABLE ...                                    some tables again, then the page
+    python benchmarks/speed.py --render-only                                the page alone, of what is saved
+    python benchmarks/speed.py --print TABLE [--set NAME=VALUE ...]         a table on the terminal, nothing saved
 
-Every row is saved as it comes, in OUT/SECTION.json; a section that fails or takes too long keeps the rows it has and
-the others go on. ``--only`` measures some sections again, ``--render-only`` none: the page is made of what is saved.
-Training pairs need photographs (``--data-root``). Without ``--benchopt``, benchopt is installed by uv into
-OUT/benchopt. ``--quick`` makes everything tiny, to see that it works: its figures mean nothing and the page says so.
-Nothing else should run on the machine. It ends after ``--minutes``, and takes less than 45 on two cores.
+Tables: start, iterations, classical, quality, kernels, pairs, samplers, overhead, batches, benchopt, report, growth,
+grids. Every row is saved as it comes, in OUT/TABLE.jsonl; a table that fails or takes too long keeps the rows it has
+and the others go on. Training pairs need photographs (--data-root), the comparison with benchopt its command.
+``--quick`` makes everything tiny, to see that it works: its figures mean nothing and the page says so. Nothing else
+should run on the machine; two cores take about 45 minutes.
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ import subprocess
 import sys
 import time
 import traceback
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from suite import SECTIONS, Section, chosen, environment, measured
+from tables import TABLES, Table, markdown
 
 ROOT = Path(__file__).parent.parent
+#: one thread everywhere, so that CPU seconds are those of one core
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
+PACKAGES = ("deepinv", "pylops", "pyproximal", "scikit-image", "pandas", "pyarrow")
+#: what some tables need from the command line, and what is missing without it
+NEEDED = {"benchopt": "its command (--benchopt)", "data_root": "photographs (--data-root)"}
 
 
 def log(text: str) -> None:
@@ -34,64 +41,57 @@ def log(text: str) -> None:
     print(time.strftime("%H:%M:%S"), text, file=sys.stderr, flush=True)
 
 
-def save(file: Path, found: dict[str, Any]) -> None:
-    """Replace the file in one step."""
-    beside = file.with_suffix(".tmp")
-    beside.write_text(json.dumps(found, indent=1), encoding="utf-8")
-    beside.replace(file)
+def options_of(table: Table, given: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of a table: tiny ones where asked, those of --set, and what it needs."""
+    needed = {name: getattr(given, name) for name in NEEDED if name in table.options and getattr(given, name)}
+    return {**(table.quick if given.quick else {}), **given.set, **needed}
 
 
-def work(section: Section, options: argparse.Namespace) -> None:
-    """Measure the tables of one section in this process and save after every row."""
+def work(name: str, given: argparse.Namespace) -> None:
+    """Measure a table in this process and save every row."""
     import torch
 
     torch.set_num_threads(1)
-    file, start = options.out / f"{section.name}.json", time.perf_counter()
-    found: dict[str, Any] = {
-        "section": section.name, "quick": options.quick, "environment": environment(options.benchopt), "error": "",
-        "tables": {t.name: {"rows": [], "error": "", "seconds": 0.0} for t in section.tables},
-    }  # fmt: skip
-    given = {"benchopt": options.benchopt, "data_root": options.data_root}
-    for table in section.tables:
-        saved, began = found["tables"][table.name], time.perf_counter()
-        lacks = _lacking(table.name, options)
+    table, start = TABLES[name], time.perf_counter()
+    with (given.out / f"{name}.jsonl").open("w", encoding="utf-8") as file:
+
+        def save(**entry: Any) -> None:
+            print(json.dumps(entry), file=file, flush=True)
+
+        save(about=about(given))
+        lacks = [what for option, what in NEEDED.items() if option in table.options and not getattr(given, option)]
+        if lacks and name != "start":  # which only adds a row of benchopt's
+            save(error=f"not run: it needs {' and '.join(lacks)}")
+            return
         try:
-            for row in () if lacks else measured(table, options.quick, given):
-                saved["rows"].append(row)
-                saved["seconds"] = time.perf_counter() - began
-                found["seconds"] = time.perf_counter() - start
-                save(file, found)
-                log(f"  {section.name} {found['seconds']:.0f} s: " + ", ".join(str(v)[:60] for v in row.values()))
-            saved["error"] = lacks
-        except Exception as error:  # whatever a benchmark raises: the other tables shall be measured
+            for row in table.rows(options_of(table, given)):
+                save(row=row, seconds=time.perf_counter() - start)
+                log(f"  {name} {time.perf_counter() - start:.0f} s: " + ", ".join(str(v)[:60] for v in row.values()))
+        except Exception as error:  # whatever a benchmark raises: the page shall say so
             traceback.print_exc()
-            saved["error"] = f"{type(error).__name__}: {str(error).splitlines()[0][:160] if str(error) else ''}"
-        found["seconds"] = time.perf_counter() - start
-        save(file, found)
+            save(error=f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:160]}")
 
 
-def _lacking(table: str, options: argparse.Namespace) -> str:
-    if table == "pairs" and options.data_root is None:
-        return "not run: it needs photographs (--data-root)"
-    if table == "benchopt" and options.benchopt is None:
-        return "not run: benchopt could not be installed"
-    return ""
+def about(given: argparse.Namespace) -> dict[str, Any]:
+    """What a figure depends on: the date, the processor, its load, and versions."""
+    from bench.running.environment import commit, environment
+
+    machine, (sha, changed) = environment("cpu"), commit()
+    versions = {name: machine[name] for name in ("python", "torch", "numpy", "scipy")}
+    versions |= {name: version(name) for name in PACKAGES}
+    if given.benchopt:
+        versions["benchopt"] = subprocess.check_output([given.benchopt, "--version"], text=True).strip()
+    return {
+        "date": time.strftime("%Y-%m-%d"), "processor": machine["cpu"], "cores": os.cpu_count(),
+        "commit": f"{(sha or '')[:7]}{' with changes' if changed else ''}", "load": round(os.getloadavg()[0], 2),
+        "versions": versions, "quick": given.quick,
+    }  # fmt: skip
 
 
-def run(section: Section, options: argparse.Namespace, left: float) -> None:
-    """Measure a section in a process of its own, and end it when its time, or what is left of all, is over."""
-    limit = min(section.limit, left)
-    file, start = options.out / f"{section.name}.json", time.monotonic()
-    file.unlink(missing_ok=True)
-    command = [sys.executable, __file__, "--work", section.name, "--out", str(options.out)]
-    command += ["--quick"] if options.quick else []
-    for name in ("benchopt", "data_root"):
-        if value := getattr(options, name):
-            command += [f"--{name.replace('_', '-')}", str(value)]
-    # One thread everywhere, so that CPU seconds are those of one core.
-    process = subprocess.Popen(
-        command, env={**os.environ, **dict.fromkeys(THREADS, "1")}, cwd=ROOT, start_new_session=True
-    )
+def run(name: str, words: list[str], out: Path) -> None:
+    """Measure a table in a process of its own, and end it when its time is over."""
+    limit, start = TABLES[name].limit, time.monotonic()
+    process = subprocess.Popen([sys.executable, __file__, "--work", name, *words], cwd=ROOT, start_new_session=True)
     why = ""
     try:
         if code := process.wait(timeout=limit):
@@ -102,13 +102,13 @@ def run(section: Section, options: argparse.Namespace, left: float) -> None:
         if process.poll() is None:
             _end(process)
     if why:
-        found = json.loads(file.read_text()) if file.exists() else {"section": section.name, "tables": {}}
-        save(file, {**found, "error": why, "seconds": time.monotonic() - start})
-    log(f"{section.name}: {time.monotonic() - start:.0f} s{', ' + why if why else ''}")
+        with (out / f"{name}.jsonl").open("a", encoding="utf-8") as file:
+            print("\n" + json.dumps({"error": why}), file=file)
+    log(f"{name}: {time.monotonic() - start:.0f} s{', ' + why if why else ''}")
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Interrupt the section, which ends what it has started; then kill it."""
+    """Interrupt the measurement, which ends what it has started; then kill it."""
     process.send_signal(signal.SIGINT)
     try:
         process.wait(timeout=20)
@@ -117,64 +117,55 @@ def _end(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def benchopt_command(folder: Path) -> Path | None:
-    """benchopt's command in an environment made for it, or None where it cannot be installed."""
-    command = folder / "bin" / "benchopt"
-    if command.exists():
-        return command
-    log("installing benchopt into an environment of its own")
+def setting(word: str) -> tuple[str, Any]:
+    """NAME=VALUE, the value in JSON or as it stands."""
+    name, _, value = word.partition("=")
     try:
-        subprocess.run(["uv", "venv", "--quiet", "--clear", "--python", sys.executable, folder], check=True)
-        subprocess.run(["uv", "pip", "install", "--quiet", "--python", folder, "benchopt==1.10.*"], check=True)
-    except (OSError, subprocess.CalledProcessError) as error:
-        log(f"benchopt could not be installed: {error}")
-        return None
-    return command
+        return name, json.loads(value)
+    except ValueError:
+        return name, value
 
 
-def arguments() -> argparse.Namespace:
+def arguments() -> argparse.ArgumentParser:
     """The command line."""
-    names = [s.name for s in SECTIONS]
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("tables", nargs="*", metavar="TABLE", choices=[[], *TABLES], help="default: all")
     parser.add_argument("--out", type=Path, default=ROOT / "runs" / "speed", help="where rows are saved")
-    parser.add_argument("--only", nargs="+", choices=names, help="measure only these sections")
+    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "speed.md", help="where the page is written")
     parser.add_argument("--render-only", action="store_true", help="measure nothing, write the page")
+    parser.add_argument("--print", action="store_true", help="print the tables, save nothing")
+    parser.add_argument("--set", action="append", type=setting, default=[], help="an argument of the tables")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     parser.add_argument("--data-root", type=Path, help="folder of photographs for the training pairs")
     parser.add_argument("--benchopt", type=Path, help="benchopt's command")
-    parser.add_argument("--minutes", type=float, default=45, help="after which everything is ended")
-    parser.add_argument("--page", type=Path, default=ROOT / "docs" / "speed.md", help="where the page is written")
-    parser.add_argument("--work", choices=names, help=argparse.SUPPRESS)
-    return parser.parse_args()
+    parser.add_argument("--work", choices=list(TABLES), help=argparse.SUPPRESS)
+    return parser
 
 
-def main() -> None:
+def main(words: list[str]) -> None:
     """Measure, then write the page."""
-    options = arguments()
-    options.out = options.out.resolve()
-    options.out.mkdir(parents=True, exist_ok=True)
-    options.data_root = options.data_root and options.data_root.resolve()
-    options.benchopt = options.benchopt and options.benchopt.absolute()
-    if options.work:
-        work(chosen([options.work])[0], options)
+    os.environ.update(dict.fromkeys(THREADS, "1"))
+    given = arguments().parse_args(words)
+    given.set, names = dict(given.set), given.tables or list(TABLES)
+    given.data_root = given.data_root and given.data_root.resolve()
+    given.benchopt = given.benchopt and given.benchopt.absolute()
+    given.out = given.out.resolve()
+    if given.print:
+        for name in names:
+            print(markdown(TABLES[name].rows(options_of(TABLES[name], given))), end="\n\n")
         return
-    if not options.render_only:
-        wanted = chosen(options.only)
-        if any(s.name in ("benchopt", "start") for s in wanted):
-            options.benchopt = options.benchopt or benchopt_command(options.out / "benchopt")
-        start = time.monotonic()
-        for section in wanted:
-            left = 60 * options.minutes - (time.monotonic() - start)
-            if left < 20:
-                log(f"{section.name}: not run, the {options.minutes:g} minutes are used up")
-                continue
-            run(section, options, left)
-        log(f"measured in {time.monotonic() - start:.0f} s")
-    from speed_page import write
+    given.out.mkdir(parents=True, exist_ok=True)
+    if given.work:
+        work(given.work, given)
+        return
+    if not given.render_only:
+        for name in names:
+            run(name, [word for word in words if word not in given.tables], given.out)
+    from page import write
 
-    write(options.out, options.page)
+    write(given.out, given.page)
     log("page written")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
