@@ -28,7 +28,7 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
-    from bench.errors import RecipeError
+    from bench.errors import RecipeError, TrainingError
     from bench.files import path_or_shipped
     from bench.train.export import export_calibrated
     from bench.train.session import run
@@ -45,6 +45,12 @@ def command(
         train=train,
         val=val,
     )
+    if not best.is_file():
+        text = f"no weights yet: the training stopped before its first validation. Go on with --resume --out {out}"
+        if export is not None:
+            raise TrainingError(f"{text}; --export writes them then")
+        typer.echo(text)
+        return
     typer.echo(f"best  {best}")
     if export is not None:
         typer.echo(f"card  {export_calibrated(best, export, path, data_root=data_root, train=train)}")

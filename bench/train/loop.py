@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import math
 import signal
-import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,7 +21,8 @@ from bench.train.card import card, encode_average
 from bench.train.checkpoint import write_atomically
 from bench.train.data.feed import Batch, feed
 from bench.train.history import History
-from bench.train.kinds.base import Lesson
+from bench.train.kinds.base import Lesson, Loss
+from bench.train.progress import Progress
 from bench.train.state import State, learning_rate
 
 if TYPE_CHECKING:
@@ -52,23 +52,28 @@ class Trainer:
 
     def run(self) -> None:
         """Train to the end, or until SIGTERM or SIGINT: then a checkpoint is written and the loop left."""
+        state, recipe = self.state, self.recipe
         self.history = History(self.out / "history.csv", columns(self.lesson))
-        self.history.start(self.state.step)
+        self.history.start(state.step)
         self.saved_at = time.monotonic()
-        batches = feed(self.lesson.make, self.state.step, self.recipe.steps, self.lesson.workers)
-        with self._signals():
-            while self.state.step < self.recipe.steps and not self.stop:
+        n = recipe.accumulate
+        batches = feed(self.lesson.make, n * state.step, n * recipe.steps, self.lesson.workers)
+        self.progress = Progress(state.step, recipe.steps)
+        with self._signals(), contextlib.closing(self.progress):
+            while state.step < recipe.steps and not self.stop:
                 self._advance(batches)
-        self.state.save(self.last)
+        state.save(self.last)
+        if self.stop:
+            self.progress.say(f"stopped after step {state.step} of {recipe.steps}; --resume goes on from {self.last}")
 
     def _advance(self, batches: Iterator[Batch]) -> None:
         o, state = self.recipe.optimiser, self.state
         if o.end == "wsd" and state.step == self.recipe.steps - o.decay:
             state.save(self.out / "trunk.safetensors")
         start = time.perf_counter()
-        batch = next(batches)
+        parts = list(islice(batches, self.recipe.accumulate))
         state.waited += time.perf_counter() - start
-        loss = step(state, self.lesson, batch, self.device)
+        loss = step(state, self.lesson, parts, self.device)
         state.seconds += time.perf_counter() - start
         if not math.isfinite(loss):
             raise TrainingError(
@@ -76,6 +81,7 @@ class Trainer:
                 "written; a lower learning rate or stronger clipping may get past this point."
             )
         state.losses.append(loss)
+        self.progress.step(state.step, loss, self._rate)
         if state.step % self.recipe.validation.every == 0 or state.step == self.recipe.steps:
             self._validate()
         if time.monotonic() - self.saved_at > 60 * self.recipe.checkpoint_minutes:
@@ -94,13 +100,14 @@ class Trainer:
             "seconds": round(state.seconds, 1),
             "seconds_per_step": round(pace, 4),
             "seconds_waiting": round(state.waited / max(1, len(state.losses)), 4),
-            "lr": f"{learning_rate(self.recipe.optimiser, state.step - 1, self.recipe.steps):.3g}",
+            "lr": f"{self._rate:.3g}",
             "loss": round(float(np.mean(state.losses)), 5),
             "val_loss": round(val_loss, 5),
             **{k: round(v, 4) for k, v in figures.items()},
         }
         self.history.append(row)
-        self._say(row, pace)
+        shown = "  ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
+        self.progress.say(f"step {state.step}/{self.recipe.steps}  {shown}")
         self.lesson.show(self.history.rows(), state.average, self.out)
         state.losses, state.waited = [], 0.0
         if (score := self.lesson.score(figures)) > state.best:
@@ -108,11 +115,10 @@ class Trainer:
             contents = card(state, self.lesson.card(), figures)
             write_atomically(self.out / "best.safetensors", encode_average(state, contents))
 
-    def _say(self, row: dict[str, object], pace: float) -> None:
-        left = timedelta(seconds=round(pace * (self.recipe.steps - self.state.step)))
-        figures = "  ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
-        sys.stderr.write(f"step {self.state.step}/{self.recipe.steps}  {figures}  left {left}\n")
-        sys.stderr.flush()
+    @property
+    def _rate(self) -> float:
+        """The learning rate of the step just taken."""
+        return learning_rate(self.recipe.optimiser, self.state.step - 1, self.recipe.steps)
 
     @contextlib.contextmanager
     def _signals(self) -> Iterator[None]:
@@ -133,24 +139,34 @@ def columns(lesson: Lesson) -> list[str]:
     return ["step", *times, "lr", "loss", "val_loss", *lesson.measured]
 
 
-def step(state: State, lesson: Lesson, batch: Batch, device: torch.device) -> float:
-    """One optimisation step; returns the loss to show. All its randomness is keyed by (seed, step).
+def step(state: State, lesson: Lesson, batches: Sequence[Batch], device: torch.device) -> float:
+    """One optimisation step along the mean gradient of its batches; returns the mean loss to show.
 
-    When the loss or the gradient is not finite, the weights are left as they were and that value is returned.
+    All randomness is keyed by the recipe's seed and the number of the batch. When the loss or the gradient is not
+    finite, the weights are left as they were and that value is returned.
     """
     recipe = state.recipe
-    torch.manual_seed(int(digest(["torch", recipe.seed, state.step])[:15], 16))  # dropout, and noise
     state.model.train()
-    loss = lesson.loss(state, tuple(b.to(device) for b in batch))
     state.optimiser.zero_grad(set_to_none=True)
-    loss.total.backward()
+    losses = [_gradient(state, lesson, batch, part, device) for part, batch in enumerate(batches)]
     norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), recipe.optimiser.clip)
-    if not math.isfinite(seen := (loss.total + norm).item()):
+    total = sum(loss.total.detach() for loss in losses) / len(losses)
+    if not math.isfinite(seen := float(total + norm)):
         return seen
     for group in state.optimiser.param_groups:
         group["lr"] = learning_rate(recipe.optimiser, state.step, recipe.steps)
     state.optimiser.step()
-    loss.learn()
+    for loss in losses:
+        loss.learn()
     state.step += 1
     state.update_average()
-    return loss.shown.item()
+    return float(sum(loss.shown.detach() for loss in losses) / len(losses))
+
+
+def _gradient(state: State, lesson: Lesson, batch: Batch, part: int, device: torch.device) -> Loss:
+    """Add a batch's share of the gradient."""
+    state.batch = state.step * state.recipe.accumulate + part
+    torch.manual_seed(int(digest(["torch", state.recipe.seed, state.batch])[:15], 16))  # dropout, and noise
+    loss = lesson.loss(state, tuple(b.to(device) for b in batch))
+    (loss.total / state.recipe.accumulate).backward()
+    return loss

@@ -40,6 +40,8 @@ def run(
 ) -> Path:
     """Train what a recipe says; returns the weights with the best validation figure, ``out/best.safetensors``.
 
+    A training that was stopped before its first validation has none: the file is not there then.
+
     Args:
         recipe: YAML file.
         out: folder of checkpoints (``last``, ``trunk`` before the rate decays, ``best``) and ``history.csv``.
@@ -64,8 +66,12 @@ def run(
         if start is not None:
             state.restore(start)
             sys.stderr.write(f"resumed {start} at step {state.step}\n")
-        if plan.compile:
+        if plan.compile and place.type == "cuda":
             state.model.network.compile()  # in place: the names of the weights stay
+        elif plan.compile:
+            sys.stderr.write(
+                "compile: true is for a GPU; on a CPU it takes minutes and gains nothing: not compiled\n"
+            )
         lesson = lesson_of(plan)
         lesson.open(data_root or Path())
         Trainer(state, lesson, out, place).run()
@@ -101,6 +107,8 @@ def with_folders(recipe: AnyRecipe, train: Path | None, val: Path | None) -> Any
     changes = {}
     if train is not None:
         changes["train"] = Source(path=str(train.resolve()), repeat=recipe.data.train.repeat)
+        if recipe.data.val.path == recipe.data.train.path is not None:  # validation is a part of the same folder
+            changes["val"] = Source(path=str(train.resolve()))
     if val is not None:
         changes["val"] = Source(path=str(val.resolve()))
     return recipe.model_copy(update={"data": recipe.data.model_copy(update=changes)})

@@ -32,6 +32,7 @@ class State:
         seconds: time spent in training, over all resumptions; ``waited``: that part since the last validation which
             was spent waiting for batches.
         losses: of the steps since the last validation.
+        batch: number of the batch that a loss is computed of: that of the step, unless gradients are accumulated.
     """
 
     recipe: AnyRecipe
@@ -44,6 +45,7 @@ class State:
     seconds: float = 0.0
     waited: float = 0.0
     losses: list[float] = field(default_factory=list)
+    batch: int = 0
 
     def save(self, path: Path) -> None:
         """Write a checkpoint. Raises TrainingError; the earlier file stays then."""

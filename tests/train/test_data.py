@@ -12,8 +12,9 @@ import torch
 from bench.errors import DataError, RecipeError
 from bench.methods.diffusion.schedule import Schedule
 from bench.train import validate
+from bench.train.data import images as images_module
 from bench.train.data.alter import alter
-from bench.train.data.images import batch, load
+from bench.train.data.images import OnDisk, batch, load
 from bench.train.losses import Balance, draw_times, frequency_loss
 from bench.train.recipe.base import Alteration, Augment, NoiseConfig, Optimiser, Source
 from bench.train.recipe.read import read
@@ -137,6 +138,21 @@ def test_repeat_multiplies_the_share_of_the_images_that_match(root):
     images = load(Source(path="train", repeat={"train_0": 3}), 8, root)
     assert images.shares[0] == pytest.approx(3 * images.shares[1])
     assert images.shares.sum() == pytest.approx(1)
+
+
+def test_a_limit_takes_images_spread_over_the_names(root):
+    assert load(Source(path="train", limit=2), 8, root).names == ("train_0", "train_5")
+
+
+@pytest.mark.parametrize("resize", [False, True])
+def test_images_that_would_fill_the_memory_are_read_when_drawn_and_give_the_same_batches(root, resize, monkeypatch):
+    here = load(Source(path="train", repeat={"train_0": 3}), 12, root, resize=resize)
+    monkeypatch.setattr(images_module, "MEMORY", 100)
+    there = load(Source(path="train", repeat={"train_0": 3}), 12, root, resize=resize)
+    assert isinstance(there.pixels, OnDisk)
+    assert np.array_equal(here.shares, there.shares)
+    plan = Augment(resize=resize)
+    assert np.array_equal(batch(here, plan, 12, 4, (0, 1)), batch(there, plan, 12, 4, (0, 1)))
 
 
 def test_images_too_small_missing_or_corrupt_are_named(root, tmp_path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -210,13 +211,32 @@ def recorded(tmp_path: Path) -> Path:
 @pytest.mark.parametrize("layout", ["gopro", "rsblur"])
 @pytest.mark.parametrize("halved", [False, True])
 def test_recorded_pairs_are_cropped_at_the_same_place(recorded: Path, layout: str, halved: bool) -> None:
-    data = {"train": {"path": layout}, "val": {"path": layout}, "credits": ["x"]}
+    data = {"train": {"path": layout}, "val": {"path": f"./{layout}"}, "credits": ["x"]}  # another name: no split
     plan = recipe(recorded, degradation=None, data=data, pairs={"layout": layout, "halved": halved})
     for part in ("train", "val"):
         made = pairs.load(plan, part, recorded)
         x, y = made.batch((0, 1))
         assert len(made) == 3
         assert np.allclose(255 * (y - x), 20, atol=1.01 if halved else 1e-3)
+
+
+def test_one_gopro_folder_trains_and_validates_on_different_sequences(recorded: Path) -> None:
+    """S0 has the pictures 0 and 2, S1 the picture 1; in the flat layout the sequence stands in the name."""
+    for i in range(3):
+        for folder in ("target", "input"):
+            save(recorded / f"flat/{folder}/S{i % 2}-{i:06}.png", picture(i))
+    for place in ("gopro", "flat"):
+        data = {"train": {"path": place}, "val": {"path": place}, "credits": ["x"]}
+        plan = recipe(recorded, degradation=None, data=data, pairs={"layout": "gopro"})
+        assert [len(pairs.load(plan, part, recorded)) for part in ("train", "val")] == [2, 1]
+
+
+def test_a_folder_of_one_sequence_cannot_both_train_and_validate(recorded: Path) -> None:
+    shutil.rmtree(recorded / "gopro/S1")
+    data = {"train": {"path": "gopro"}, "val": {"path": "gopro"}, "credits": ["x"]}
+    plan = recipe(recorded, degradation=None, data=data, pairs={"layout": "gopro"})
+    with pytest.raises(DataError, match="one sequence cannot both train and validate"):
+        pairs.load(plan, "train", recorded)
 
 
 def test_rsblur_may_be_given_as_a_list_of_files(recorded: Path) -> None:
@@ -247,7 +267,8 @@ def test_a_burst_is_of_neighbours_and_never_reaches_across_the_held_out_end(tmp_
     network = SWINIR.model_copy(update={"frames": frames}).model_dump(mode="json")
     data = {"train": {"path": "seq"}, "val": {"path": "seq"}, "credits": ["x"]}
     sharp = {"margin": 2, "blur": ["identity"], "noise": [{"poisson_gaussian": {"lam": float("inf")}}]}
-    plan = recipe(tmp_path, network=network, data=data, degradation=sharp, pairs={"layout": "ct_sequence"})
+    layout = {"layout": "ct_sequence", "tested": 0.2}
+    plan = recipe(tmp_path, network=network, data=data, degradation=sharp, pairs=layout)
     seen = {}
     for part in ("train", "val"):
         x, y = pairs.load(plan, part, tmp_path).centres(100)
@@ -255,7 +276,12 @@ def test_a_burst_is_of_neighbours_and_never_reaches_across_the_held_out_end(tmp_
         assert np.array_equal(levels[:, frames // 2], np.rint(255 * x[:, 0, 0, 0] / 5).astype(int))
         assert (np.diff(levels, axis=1) == 1).all()
         seen[part] = set(levels.ravel().tolist())
-    assert seen == {"train": set(range(15)), "val": set(range(15, 20))}
+    assert seen == {"train": set(range(11)), "val": set(range(11, 16))}
+
+
+def test_a_sequence_of_which_nothing_is_left_to_train_on_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="leave nothing to train on"):
+        recipe(tmp_path, pairs={"layout": "ct_sequence", "holdout": 0.5, "tested": 0.5})
 
 
 def test_a_recorded_sequence_pairs_its_two_folders(tmp_path: Path) -> None:

@@ -105,7 +105,7 @@ def test_a_short_training_of_a_recipe_lowers_its_validation_loss(
     wanted = (1 - SHARE.get(name, 0.2)) * before
     while state.step < STEPS and reached > wanted:
         for _ in range(EVERY):
-            loop.step(state, lesson, tensors(lesson.make(state.step)), CPU)
+            loop.step(state, lesson, [tensors(lesson.make(state.step))], CPU)
         reached = min(reached, val_loss(lesson, state))
     print(f"{name}: {before:.4g} -> {reached:.4g} in {state.step} steps")  # noqa: T201  # with -s: what was measured
     assert reached <= wanted

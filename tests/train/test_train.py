@@ -201,7 +201,7 @@ def test_a_step_whose_loss_is_not_finite_changes_no_weight(recipe, root):
     state, lesson = begun(plan, root)
     before = deepcopy(state.model.state_dict())
     batch = tuple(b * math.inf for b in tensors_of(lesson.make(0)))
-    assert not math.isfinite(loop.step(state, lesson, batch, CPU))
+    assert not math.isfinite(loop.step(state, lesson, [batch], CPU))
     assert all(torch.equal(before[k], v) for k, v in state.model.state_dict().items())
     assert state.step == 0
 
@@ -255,7 +255,7 @@ def test_the_average_follows_the_weights_with_the_decay_of_the_recipe(recipe, ro
     state, lesson = begun(plan, root)
     expected = {k: v.clone() for k, v in state.model.network.named_parameters()}
     for n in range(1, 12):
-        loop.step(state, lesson, tensors_of(lesson.make(state.step)), CPU)
+        loop.step(state, lesson, [tensors_of(lesson.make(state.step))], CPU)
         decay = min(0.5, (1 + n) / (10 + n))
         for k, p in state.model.network.named_parameters():
             expected[k] = decay * expected[k] + (1 - decay) * p.detach()

@@ -1,12 +1,13 @@
-"""Training images: all of them in memory, random crops from generators keyed by the step."""
+"""Training images, in memory or, where there are too many, on the disk; random crops keyed by the step."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from PIL import Image
@@ -20,16 +21,43 @@ if TYPE_CHECKING:
     from bench.train.recipe.base import Augment, Source
 
 
+#: Training images of more bytes than this stay on the disk and are read when drawn.
+MEMORY = 8e9
+#: Bytes of pixels that a byte of a file may hold: folders that are small even so are read at once.
+COMPRESSION = 50
+
+
 @dataclass(frozen=True)
 class Images:
-    """Images in memory: names and uint8 arrays (H, W) or (H, W, 3), with the share of draws that each gets."""
+    """Images and the share of draws that each gets.
+
+    Attributes:
+        names: of the files, without their suffix.
+        shapes: (H, W).
+        pixels: uint8 arrays (H, W) or (H, W, 3), in memory or read when asked for.
+        shares: (n,), sum 1.
+    """
 
     names: tuple[str, ...]
-    pixels: tuple[np.ndarray, ...]
+    shapes: tuple[tuple[int, int], ...]
+    pixels: Sequence[np.ndarray]
     shares: np.ndarray
 
     def __len__(self) -> int:
         return len(self.names)
+
+
+class OnDisk(Sequence[np.ndarray]):
+    """Pictures that are read when they are asked for."""
+
+    def __init__(self, files: Sequence[Path], read: Callable[[Path], np.ndarray]) -> None:
+        self.files, self.read = files, read
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def __getitem__(self, i: Any) -> Any:
+        return OnDisk(self.files[i], self.read) if isinstance(i, slice) else self.read(self.files[i])
 
 
 def load(
@@ -37,22 +65,63 @@ def load(
 ) -> Images:
     """Every image of a source whose sides reach ``size``; with ``resize``, all of them, bicubic to size × size.
 
-    Raises DataError when there is none, or one is corrupt.
+    Those of a folder stay on the disk where all of them would take more than ``MEMORY``. Raises DataError when there
+    is none, or one is corrupt.
     """
-    images = folder(root / source.path, mode) if source.path is not None else _plugin(source, mode)
+    if source.path is not None:
+        names, shapes, pixels = _folder(root / source.path, source.limit, mode)
+    else:
+        plugin = _plugin(source, mode)
+        names, pixels = [name for name, _ in plugin], [p for _, p in plugin]
+        shapes = [_shape(p) for p in pixels]
     if resize:
-        images = [(name, _resized(p, size)) for name, p in images]
-    large = [(name, p) for name, p in images if min(p.shape[:2]) >= size]
+        pixels, shapes = _all_resized(pixels, size), [(size, size)] * len(names)
+    large = [i for i, shape in enumerate(shapes) if min(shape) >= size]
     if not large:
         what = source.path or source.dataset
-        raise DataError(f"{what}: none of its {len(images)} images has sides of at least {size} pixels")
-    names, pixels = zip(*large, strict=True)
-    return Images(names, pixels, shares(large, source.repeat))
+        raise DataError(f"{what}: none of its {len(names)} images has sides of at least {size} pixels")
+    if isinstance(pixels, OnDisk):
+        pixels = OnDisk([pixels.files[i] for i in large], pixels.read)
+    else:
+        pixels = [pixels[i] for i in large]
+    names, shapes = [names[i] for i in large], [shapes[i] for i in large]
+    return Images(tuple(names), tuple(shapes), pixels, shares(names, shapes, source.repeat))
 
 
-def shares(images: Sequence[tuple[str, np.ndarray]], repeat: dict[str, float]) -> np.ndarray:
+def _folder(
+    path: Path, limit: int | None, mode: Literal["gray", "rgb"]
+) -> tuple[list[str], list[tuple[int, int]], Sequence[np.ndarray]]:
+    """Names, shapes and pixels of the pictures below a folder."""
+    files = picture_files(path)
+    if limit is not None and limit < len(files):
+        files = [files[i] for i in np.linspace(0, len(files) - 1, limit).round().astype(int)]
+    read = partial(_read, mode=mode)
+    if COMPRESSION * sum(f.stat().st_size for f in files) > MEMORY:
+        shapes = [pictures.shape_of(f) for f in files]
+        if sum(H * W for H, W in shapes) * (1 if mode == "gray" else 3) > MEMORY:
+            return [f.stem for f in files], shapes, OnDisk(files, read)
+    pixels = [read(f) for f in files]
+    return [f.stem for f in files], [_shape(p) for p in pixels], pixels
+
+
+def _read(file: Path, mode: Literal["gray", "rgb"]) -> np.ndarray:
+    return uint8(pictures.read(file, mode))
+
+
+def _shape(pixels: np.ndarray) -> tuple[int, int]:
+    return pixels.shape[0], pixels.shape[1]
+
+
+def _all_resized(pixels: Sequence[np.ndarray], size: int) -> Sequence[np.ndarray]:
+    if isinstance(pixels, OnDisk):
+        return OnDisk(pixels.files, lambda file, read=pixels.read: _resized(read(file), size))
+    return [_resized(p, size) for p in pixels]
+
+
+def shares(names: Sequence[str], shapes: Sequence[tuple[int, int]], repeat: dict[str, float]) -> np.ndarray:
     """The share of draws of each image: by its pixels, times its ``repeat``."""
-    weights = np.array([p.size * _repeat(name, repeat) for name, p in images], dtype=np.float64)
+    areas = [H * W * _repeat(name, repeat) for name, (H, W) in zip(names, shapes, strict=True)]
+    weights = np.array(areas, dtype=np.float64)
     return weights / weights.sum()
 
 
@@ -60,14 +129,19 @@ def _repeat(name: str, repeat: dict[str, float]) -> float:
     return next((times for pattern, times in repeat.items() if fnmatch(name, pattern)), 1.0)
 
 
-def folder(path: Path, mode: Literal["gray", "rgb"] = "gray") -> list[tuple[str, np.ndarray]]:
-    """Every picture below a folder, by name, as uint8 (H, W) or (H, W, 3). Raises DataError when there is none."""
+def picture_files(path: Path) -> list[Path]:
+    """Every picture below a folder, by name. Raises DataError when there is none."""
     if not path.is_dir():
         raise DataError(f"there is no folder {path}: name it in the recipe or give the data root")
     files = sorted(f for f in path.rglob("*") if f.suffix.lower() in pictures.EXTENSIONS)
     if not files:
         raise DataError(f"{path} holds no images ({', '.join(pictures.EXTENSIONS)})")
-    return [(f.stem, uint8(pictures.read(f, mode))) for f in files]
+    return files
+
+
+def folder(path: Path, mode: Literal["gray", "rgb"] = "gray") -> list[tuple[str, np.ndarray]]:
+    """Every picture below a folder, by name, as uint8 (H, W) or (H, W, 3). Raises DataError when there is none."""
+    return [(f.stem, _read(f, mode)) for f in picture_files(path)]
 
 
 def uint8(picture: np.ndarray) -> np.ndarray:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -13,13 +12,11 @@ import numpy as np
 from bench.errors import DataError
 from bench.imaging import picture_files as pictures
 from bench.imaging.pairs import gopro, rsblur
-from bench.train.data.images import folder, load, shares, uint8
+from bench.train.data.images import MEMORY, Images, OnDisk, folder, load, shares, uint8
 
 if TYPE_CHECKING:
+    from bench.train.recipe.base import Source
     from bench.train.recipe.restoration import ConditionalRecipe, PairsConfig, RestorerRecipe
-
-#: Recorded training pairs of more bytes than this stay on the disk.
-MEMORY = 8e9
 
 Part = Literal["train", "val"]
 Mode = Literal["gray", "rgb"]
@@ -27,7 +24,7 @@ Mode = Literal["gray", "rgb"]
 
 @dataclass(frozen=True)
 class Stacks:
-    """Items of a folder, held in memory as uint8.
+    """Items of a folder as uint8, in memory or on the disk.
 
     Attributes:
         place: what errors call it.
@@ -47,28 +44,64 @@ def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -
     source, config = getattr(recipe.data, part), recipe.pairs
     mode: Mode = "gray" if recipe.network.image_channels == 1 else "rgb"
     if config.layout == "images":
-        images = load(source, 1, root, mode=mode)
-        named = list(zip(images.names, _halved(images.pixels, config), strict=True))
-        return _items(str(source.path or source.dataset), named, source.repeat)
+        return _sharp(source, load(source, 1, root, mode=mode), config)
     if source.path is None:
         raise DataError(f"layout {config.layout} is one of folders: give a path")
     place = root / source.path
     if config.layout == "ct_sequence":
         frames = recipe.network.frames if recipe.network.kind != "conditional_unet2d" else 1
         return _sequence(place, part, mode, config, frames, recipe.degradation is not None)
-    finder = {"gopro": partial(gopro, blurred=config.blurred), "rsblur": rsblur}[config.layout]
-    return _recorded(place, finder(place), part, mode, config)
+    if config.layout == "rsblur":
+        return _recorded(place, rsblur(place), part, mode, config)
+    files = gopro(place, blurred=config.blurred)
+    if recipe.data.train.path == recipe.data.val.path:
+        files = _of_sequences(place, files, part, config.holdout)
+    return _recorded(place, files, part, mode, config)
+
+
+def _of_sequences(
+    place: Path, files: list[tuple[str, Path, Path]], part: Part, holdout: float
+) -> list[tuple[str, Path, Path]]:
+    """The pairs of whole sequences: the last share of them, by name, is validation's. Frames of a video are alike."""
+    of = {name: _sequence_of(name) for name, *_ in files}
+    sequences = sorted(set(of.values()))
+    if len(sequences) < 2:
+        raise DataError(f"{place}: one sequence cannot both train and validate; name another folder as val")
+    cut = len(sequences) - max(1, round(holdout * len(sequences)))
+    chosen = set(sequences[:cut] if part == "train" else sequences[cut:])
+    return [f for f in files if of[f[0]] in chosen]
+
+
+def _sequence_of(name: str) -> str:
+    """SEQUENCE/sharp/NUMBER.png, or target/SEQUENCE-NUMBER.png."""
+    first, *_, file = name.split("/")
+    return file.rpartition("-")[0] if first == "target" else first
+
+
+def _sharp(source: Source, images: Images, config: PairsConfig) -> Stacks:
+    """Sharp images, to be degraded."""
+    shrink = 2 if config.halved else 1
+    shapes = [(H // shrink, W // shrink) for H, W in images.shapes]
+    # What lies on the disk is halved when it is read, what lies in memory once.
+    pixels = images.pixels if isinstance(images.pixels, OnDisk) else _halved(images.pixels, config)
+
+    def stack(i: int) -> np.ndarray:
+        return _deep(_halved([pixels[i]], config) if isinstance(pixels, OnDisk) else [pixels[i]])
+
+    named = list(zip(images.names, shapes, strict=True))
+    return Stacks(str(source.path or source.dataset), named, shares(images.names, shapes, source.repeat), stack)
 
 
 def _sequence(place: Path, part: Part, mode: Mode, config: PairsConfig, frames: int, synthetic: bool) -> Stacks:
-    """Bursts of neighbouring frames; the end of the sequence is validation's, and no burst reaches across."""
+    """Bursts of neighbouring frames, training's before validation's before those that nobody sees; none across."""
     images = [p for _, p in folder(place if synthetic else place / "sharp", mode)]
     measured = images if synthetic else [p for _, p in folder(place / "blurred", mode)]
     if len(measured) != len(images) or len({p.shape for p in [*images, *measured]}) != 1:
         raise DataError(f"{place}: the frames of a sequence must be of one size, as many blurred as sharp")
     images, measured = _halved(images, config), _halved(measured, config)
-    cut, half = len(images) - round(config.holdout * len(images)), frames // 2
-    begin, end = (0, cut) if part == "train" else (cut, len(images))
+    stop, half = len(images) - round(config.tested * len(images)), frames // 2
+    cut = stop - round(config.holdout * len(images))
+    begin, end = (0, cut) if part == "train" else (cut, stop)
     middles = list(range(begin + half, end - half))
 
     def stack(i: int) -> np.ndarray:
@@ -117,8 +150,3 @@ def halve(pixels: np.ndarray) -> np.ndarray:
     H, W = (n // 2 * 2 for n in pixels.shape[:2])
     corners = [pixels[i:H:2, j:W:2].astype(np.float32) for i in (0, 1) for j in (0, 1)]
     return np.rint(sum(corners) / 4).astype(np.uint8)
-
-
-def _items(place: str, named: list[tuple[str, np.ndarray]], repeat: dict[str, float]) -> Stacks:
-    shapes = [(name, (p.shape[0], p.shape[1])) for name, p in named]
-    return Stacks(place, shapes, shares(named, repeat), lambda i: _deep([named[i][1]]))

@@ -67,7 +67,7 @@ class ConditionalLesson(RestorationLesson["ConditionalRecipe"]):
         recipe, model, balance = self.recipe, state.model, state.balance
         assert balance is not None
         x, y = (2 * b - 1 for b in batch)
-        t = draw_times(model.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x.device)
+        t = draw_times(model.schedule, recipe.noise, recipe.batch, (recipe.seed, state.batch)).to(x.device)
         noise = torch.randn(x.shape).to(x.device)
         with autocast(recipe, x.device):
             condition = self._condition(model, y)

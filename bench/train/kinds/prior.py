@@ -31,7 +31,7 @@ class PriorLesson(Lesson):
     crops: np.ndarray
 
     def __init__(self, recipe: Recipe) -> None:
-        self.recipe = recipe
+        self.recipe, self.workers = recipe, recipe.workers
         self.measured = [f"{m}_{s:g}" for m in ("psnr", "ssim") for s in recipe.validation.sigmas]
 
     def model(self) -> DiffusionPrior:
@@ -68,7 +68,7 @@ class PriorLesson(Lesson):
         """Squared error of the prediction at random noise levels, plus the frequency loss if there is one."""
         recipe, prior, balance, (x0,) = self.recipe, state.model, state.balance, batch
         assert balance is not None
-        t = draw_times(prior.schedule, recipe.noise, recipe.batch, (recipe.seed, state.step)).to(x0.device)
+        t = draw_times(prior.schedule, recipe.noise, recipe.batch, (recipe.seed, state.batch)).to(x0.device)
         x_t, target = prior.target(x0, torch.randn(x0.shape).to(x0.device), t)
         with autocast(recipe, x0.device):
             out = prior(x_t, t)

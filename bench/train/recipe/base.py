@@ -22,13 +22,15 @@ class Part(BaseModel):
 class Source(Part):
     """Images: a folder (``path``, relative to the data root) or a dataset plug-in with its settings.
 
-    ``repeat`` draws images whose name matches a glob more often: {"cid22_*": 3}.
+    ``repeat`` draws images whose name matches a glob more often: {"cid22_*": 3}. ``limit`` takes so many of a
+    folder's images, spread evenly over their names.
     """
 
     path: str | None = None
     dataset: str | None = None
     settings: dict[str, Any] = {}
     repeat: dict[str, float] = {}
+    limit: int | None = Field(default=None, ge=1)
 
     @model_validator(mode="after")
     def _one(self) -> Source:
@@ -97,7 +99,9 @@ class BaseRecipe(Part):
     """What every training is determined by, apart from where the images lie.
 
     ``init``: shipped weights, or a .safetensors file of ours, to start from in place of random ones.
-    ``parameters``: how many the network must have, where that is known from elsewhere. ``compile``: torch.compile.
+    ``parameters``: how many the network must have, where that is known from elsewhere. ``compile``: torch.compile, on
+    a GPU. ``accumulate``: so many batches make the gradient of a step. ``workers``: processes that make batches ahead
+    of the step; 0 makes them in between.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -110,6 +114,8 @@ class BaseRecipe(Part):
     optimiser: Optimiser = Optimiser()
     ema: float = Field(default=0.999, ge=0, lt=1)
     batch: int = Field(default=32, ge=1)
+    accumulate: int = Field(default=1, ge=1)
+    workers: int = Field(default=0, ge=0)
     steps: int = Field(ge=1)
     checkpoint_minutes: float = Field(default=5.0, gt=0)
     precision: Literal["fp32", "bf16"] = "fp32"
@@ -119,7 +125,7 @@ class BaseRecipe(Part):
 
     #: What may change when a training is resumed: lengths, device, intervals and where data lies.
     free: ClassVar[tuple[str, ...]] = (
-        "summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile",
+        "summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile", "workers",
     )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, ClassVar, Literal
+from typing import Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -74,13 +74,22 @@ class PairsConfig(Part):
             ``sharp`` and ``blurred``.
         blurred: which blurred frames of gopro: linear or with the camera's gamma.
         halved: average 2 × 2 pixels first.
-        holdout: share at the end of a ct_sequence that validation sees and training does not.
+        holdout: what validation sees and training does not: the share at the end of a ct_sequence; of gopro's
+            sequences, where training and validation name the same folder.
+        tested: share at the very end of a ct_sequence that neither sees, since it is tested on.
     """
 
     layout: Literal["images", "gopro", "rsblur", "ct_sequence"] = "images"
     blurred: Literal["blur", "blur_gamma"] = "blur"
     halved: bool = False
     holdout: float = Field(default=0.25, gt=0, lt=1)
+    tested: float = Field(default=0.0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _leaves_something(self) -> PairsConfig:
+        if self.holdout + self.tested >= 1:
+            raise ValueError("holdout and tested leave nothing to train on: their sum must be below 1")
+        return self
 
 
 class RestorationValidation(Part):
@@ -101,14 +110,11 @@ class RestorationValidation(Part):
 
 
 class _Restoration(BaseRecipe):
-    """What both kinds share. ``workers``: processes that make pairs ahead of the step; 0 makes them in between."""
+    """What both kinds share."""
 
     degradation: Degradation | None = None
     pairs: PairsConfig = PairsConfig()
     validation: RestorationValidation = RestorationValidation()
-    workers: int = Field(default=0, ge=0)
-
-    free: ClassVar[tuple[str, ...]] = (*BaseRecipe.free, "workers")
 
     @model_validator(mode="after")
     def _pairs_fit(self) -> _Restoration:
