@@ -151,7 +151,7 @@ def used(lesson: Lesson, plan: Any, steps: int) -> float:
     state, batch = initial_state(plan, torch.device("cpu")), tensors(lesson.make(0))
 
     def step(_: int) -> None:
-        loop.step(state, lesson, batch, torch.device("cpu"))
+        loop.step(state, lesson, [batch], torch.device("cpu"))
 
     step(0)
     return rate(step, plan.batch, range(steps))
