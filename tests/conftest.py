@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +41,10 @@ class Silent:
     def __init__(self) -> None:
         self.stages: list[tuple[str, int, int]] = []
         self.outcomes: list[dict[str, Any]] = []
+        self.offered: list[tuple[list[dict[str, Any]], int, int]] = []
+
+    def preliminary(self, rows: Sequence[dict[str, Any]], total: int) -> None:
+        self.offered.append((list(rows), total, len(self.outcomes)))
 
     def stage(self, name: str, total: int, done: int) -> None:
         self.stages.append((name, total, done))

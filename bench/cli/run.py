@@ -59,6 +59,7 @@ def command(
     """
     from bench.grid.conditions import Expression
     from bench.grid.read import find_grid, read_grid
+    from bench.report.terminal import preliminary
     from bench.running.parsl import site as sites
     from bench.running.progress import progress_bar
     from bench.running.runner import Options, Runner
@@ -70,7 +71,7 @@ def command(
     if site and not device and parsed.run.device == "auto":
         device = site.device
     options = Options(folder, Expression(only) if only else None, limit, retry_failed, workers, device, batch)
-    with progress_bar() as progress, ExitStack() as stack:
+    with progress_bar(preliminary) as progress, ExitStack() as stack:
         opened = stack.enter_context(_opened(site, folder)) if site and not dry_run else None
         runner = Runner(parsed, options, progress, opened.engine if opened else None)
         for sentence in runner.planner.left_out:

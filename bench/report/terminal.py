@@ -41,6 +41,30 @@ def summary(rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Render
     return Group(_table(board, entries, baseline), *([Text("")] if sentences else []), *sentences)
 
 
+def preliminary(rows: Iterable[Row], total: int, *, line: bool = False) -> RenderableType:
+    """What a run has so far, marked so: values alone, without differences or sentences, which wait for the whole.
+
+    Args:
+        rows: test rows of the solvers that are done.
+        total: rows that the run will have.
+        line: text on one line, for a log.
+    """
+    rows = list(rows)
+    board = Board.from_rows(rows)
+    board = Board.from_rows(rows, telling(board.metrics)) if board.metrics else board
+    entries = leaderboard(board, None)
+    head = f"preliminary, {len(rows)} of {total} cells"
+    if not line:
+        return Group(
+            Text(f"{head}: {len(board.solvers)} solvers", style="italic"), _table(board, entries, None), Text("")
+        )
+    if not board.metrics:
+        return head
+    first = describe(board.metrics[0])
+    each = [f"{e['solver']} {number(e['scores'][first.name].mean, first.digits)}" for e in entries]
+    return f"{head}: {first.label} {', '.join(each)}"
+
+
 def _table(board: Board, entries: Sequence[dict[str, Any]], baseline: str | None) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("solver", no_wrap=True)

@@ -7,23 +7,30 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from bench.grid.cells import Cell
+    from bench.running.rows import Rows
     from bench.running.runner import Progress
 
 
 @contextmanager
-def progress_bar() -> Iterator[Progress]:
-    """The progress that fits where it is shown."""
+def progress_bar(table: Table | None = None) -> Iterator[Progress]:
+    """The progress that fits where it is shown.
+
+    Args:
+        table: makes the preliminary table of a terminal, or the line that a log has in its place.
+    """
     if in_notebook():
         yield Notebook()
         return
     if not sys.stderr.isatty():
-        yield Plain()
+        yield Plain(table=table)
         return
-    bar = Bar()
+    bar = Bar(table)
     try:
         yield bar
     finally:
@@ -36,6 +43,14 @@ def in_notebook() -> bool:
     return hasattr(ipython, "kernel")
 
 
+class Table(Protocol):
+    """Makes of preliminary rows, and of how many rows there will be, a table or a line."""
+
+    def __call__(self, rows: Rows, total: int, *, line: bool) -> RenderableType:
+        """The table; ``line``: text on one line."""
+        ...
+
+
 class Silent:
     """Says nothing."""
 
@@ -45,12 +60,15 @@ class Silent:
     def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
         """Nothing."""
 
+    def preliminary(self, rows: Rows, total: int) -> None:
+        """Nothing."""
+
 
 class Plain:
     """One line per stage, and one every ``every`` seconds."""
 
-    def __init__(self, every: float = 15.0):
-        self.every = every
+    def __init__(self, every: float = 15.0, table: Table | None = None):
+        self.every, self._table = every, table
 
     def stage(self, name: str, total: int, done: int) -> None:
         """Announce a stage."""
@@ -68,6 +86,11 @@ class Plain:
             self.last = now
             text = f"{self.name}: {self.done}/{self.total}, {self.failed} failed{self._left(now)} ({cell.label})"
             print(text, file=sys.stderr, flush=True)  # noqa: T201  # this is the terminal
+
+    def preliminary(self, rows: Rows, total: int) -> None:
+        """One line."""
+        if self._table is not None:
+            print(self._table(rows, total, line=True), file=sys.stderr, flush=True)  # noqa: T201  # the terminal
 
     def _left(self, now: float) -> str:
         """About how long it will take; nothing before a quarter is done: grids begin with what is quick."""
@@ -98,6 +121,9 @@ class Notebook:
         if self._done == self._total or time.monotonic() - self._last > 0.5:
             self._show(cell.label)
 
+    def preliminary(self, rows: Rows, total: int) -> None:
+        """Nothing: the cell shows its own results."""
+
     def _show(self, label: str) -> None:
         self._last = time.monotonic()
         failed = f", {self._failed} failed" if self._failed else ""
@@ -109,7 +135,7 @@ class Notebook:
 class Bar:
     """A rich progress bar."""
 
-    def __init__(self) -> None:
+    def __init__(self, table: Table | None = None) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -122,7 +148,7 @@ class Bar:
         ]
         self._bar = Progress(*columns, console=Console(stderr=True))
         self._bar.start()
-        self._failed = 0
+        self._failed, self._table = 0, table
 
     def stage(self, name: str, total: int, done: int) -> None:
         """Begin a stage."""
@@ -134,6 +160,11 @@ class Bar:
         self._failed += outcome["status"] != "ok"
         text = f"{self._failed} failed" if self._failed else ""
         self._bar.update(self._task, advance=1, description=f"{self._name} {cell.label}", failed=text)
+
+    def preliminary(self, rows: Rows, total: int) -> None:
+        """A table above the bar."""
+        if self._table is not None:
+            self._bar.console.print(self._table(rows, total, line=False))
 
     def stop(self) -> None:
         """Leave the bar as it stands."""

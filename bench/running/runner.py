@@ -5,17 +5,18 @@ from __future__ import annotations
 import queue
 import signal
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
 from bench.errors import GridError, ResultError, SettingError
 from bench.files import sweep, write_text
-from bench.grid.cells import Cell
+from bench.grid.cells import Cell, Ref
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
@@ -29,9 +30,8 @@ from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
 from bench.running.tune import Choice, Search, searches_of
+from bench.running.waves import Once, waves_of
 from bench.seeds import digest
-
-#: Columns of an outcome that belong to its attempt; the rest of a row comes from the cell.
 
 
 class Progress(Protocol):
@@ -43,6 +43,10 @@ class Progress(Protocol):
 
     def cell(self, cell: Cell, outcome: Outcome) -> None:
         """A cell is done."""
+        ...
+
+    def preliminary(self, rows: Rows, total: int) -> None:
+        """The quick solvers have all their test rows, of ``total`` that the run will have; comes once at most."""
         ...
 
 
@@ -119,10 +123,12 @@ class Runner:
         """Bring searches as far as outcomes carry; returns the cells that they wait for, each key once."""
         return list({c.key: c for s in searches for c in s.advance(self.outcomes, self.missing)}.values())
 
-    def second_stage(self, choices: dict[tuple[str, str], Choice]) -> list[Cell]:
-        """The test cells, with the chosen candidates."""
+    def second_stage(
+        self, choices: dict[tuple[str, str], Choice], entries: Sequence[SolverEntry] | None = None
+    ) -> list[Cell]:
+        """The test cells of all solvers, or of some, with the chosen candidates."""
         cells: list[Cell] = []
-        for entry in self.grid.solvers:
+        for entry in self.grid.solvers if entries is None else entries:
             if _is_oracle(entry):
                 continue
             for setting in (s for g in self.planner.groups(entry) for s in g):
@@ -140,44 +146,74 @@ class Runner:
         use or cannot be written. After that, as after KeyboardInterrupt, the same call goes on where this one ended.
         """
         started = datetime.now(UTC).isoformat(timespec="seconds")
-        with journal.Journal(self.folder.journal) as log:
+        with journal.Journal(self.folder.journal) as log, ExitStack() as stack:
             self.outcomes.refresh()
             sweep(self.folder.estimates)
-            searches = self.searches()
-            self._tune(searches, log)
-            choices = [s.choice(self.outcomes) for s in searches if not _is_oracle(s.entry)]
-            cells = self.second_stage({(c.label, s): c for c in choices for s in c.settings})
-            if not cells and not searches:
+            searches = {e.label: searches_of(self.planner, e) for e in self.grid.solvers}
+            every = [s for own in searches.values() for s in own]
+            if not every and not self._anything():
                 raise GridError("nothing to run: exclude and --only leave no cell")
-            self._test(cells, log)
+            engine = Once(lambda: self._opened(stack, every))
+            choices: dict[str, list[Choice]] = {}
+            cells: dict[str, list[Cell]] = {}
+            for number, wave in enumerate(waves := waves_of(self.grid.solvers), 1):
+                self._tune([s for e in wave for s in searches[e.label]], engine, log)
+                for entry in wave:
+                    own = [s.choice(self.outcomes) for s in searches[entry.label] if not _is_oracle(entry)]
+                    choices[entry.label] = own
+                    cells[entry.label] = self.second_stage(
+                        {(c.label, s): c for c in own for s in c.settings}, [entry]
+                    )
+                self._test([c for e in wave for c in cells[e.label]], engine, log)
+                self._offer(cells, last=number == len(waves))
             self._index.save()
-            reported = [*cells, *(c for s in searches for c in s.cells), *_best_of_oracles(searches)]
-            finished = Finished(Rows(reported, self.outcomes), choices, self.computed, self.folder.path)
+            tested = [c for e in self.grid.solvers for c in cells[e.label]]
+            chosen = [c for e in self.grid.solvers for c in choices[e.label]]
+            reported = [*tested, *(c for s in every for c in s.cells), *_best_of_oracles(every)]
+            finished = Finished(Rows(reported, self.outcomes), chosen, self.computed, self.folder.path)
             self._write(finished, reported, started)
         return finished
 
-    def _tune(self, searches: Sequence[Search], log: journal.Journal) -> None:
+    def _anything(self) -> bool:
+        return any(self.planner.wanted(s, e) for e in self.grid.solvers for s in self.planner.settings)
+
+    def _offer(self, cells: Mapping[str, Sequence[Cell]], *, last: bool) -> None:
+        """Show what the quick solvers came to, once, where there is something to compare and more to wait for."""
+        if last or not self.computed:
+            return
+        pairs = product(self.grid.solvers, self.planner.settings)
+        total = sum(len(self.planner.shots(s, "test")) for e, s in pairs if self.planner.wanted(s, e))
+        self.progress.preliminary(Rows([c for own in cells.values() for c in own], self.outcomes), total)
+
+    def _tune(self, searches: Sequence[Search], engine: Once, log: journal.Journal) -> None:
+        if not searches:
+            return
         waiting = self.advance(searches)
         total = len({c.key for s in searches for c in s.cells}) + sum(s.left for s in searches)
         self.progress.stage("tuning, at most", total, total - len(waiting) - sum(s.left for s in searches))
-        self._execute(lambda: self.advance(searches), log)
+        self._solve(lambda: self.advance(searches), engine, log)
 
-    def _test(self, cells: Sequence[Cell], log: journal.Journal) -> None:
+    def _test(self, cells: Sequence[Cell], engine: Once, log: journal.Journal) -> None:
         distinct = len({c.key for c in cells})
         self.progress.stage("solving", distinct, distinct - len(self.missing(cells)))
-        self._execute(lambda: self.missing(cells), log)
+        self._solve(lambda: self.missing(cells), engine, log)
 
-    def _execute(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
+    def _solve(self, wanted: Callable[[], list[Cell]], engine: Once, log: journal.Journal) -> None:
         """Solve what is wanted until nothing is."""
-        if wanted():
-            self._solve(wanted, log)
+        while missing := wanted():
+            self._drain(engine(), missing, log)
 
-    def _solve(self, wanted: Callable[[], list[Cell]], log: journal.Journal) -> None:
-        with _cleared(self._engine(self._shared())) as engine:
-            # Later rounds of a search may ask for values that a solver refuses: these fail as cells.
-            self._check(engine, wanted())
-            while missing := wanted():
-                self._drain(engine, missing, log)
+    def _opened(self, stack: ExitStack, searches: Sequence[Search]) -> Engine:
+        """The engine, once every solver is known to take its settings.
+
+        Later rounds of a search may ask for values that a solver refuses: these fail as cells.
+        """
+        engine = stack.enter_context(_cleared(self._engine(self._shared())))
+        tuned = [r for c in self.advance(searches) for r in (c.solver, c.prior)]
+        plain = [r for e in self.grid.solvers if e.tuning is None for r in (e.variant, e.prior)]
+        refs = [*tuned, *(None if v is None else Ref.of(v.plugin, v.settings) for v in plain)]
+        self._check(engine, [r for r in refs if r is not None])
+        return engine
 
     def _drain(self, engine: Engine, missing: Sequence[Cell], log: journal.Journal) -> None:
         for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
@@ -195,8 +231,7 @@ class Runner:
             calls = [engine.solve([c], self.grid.run.timeout) for c in cells]
             return [_answer(call, self.grid.run.timeout) for call in calls]
 
-    def _check(self, engine: Engine, cells: Sequence[Cell]) -> None:
-        refs = [r for c in cells for r in (c.solver, c.prior) if r is not None]
+    def _check(self, engine: Engine, refs: Sequence[Ref]) -> None:
         distinct = {digest([r.kind, r.name, r.path, r.settings]): r for r in refs}
         try:
             engine.check(list(distinct.values())).result()

@@ -68,6 +68,9 @@ OUTCOME: dict[str, Any] = {
 
 
 class _Nobody:
+    def preliminary(self, rows: object, total: int) -> None:
+        pass
+
     def stage(self, name: str, total: int, done: int) -> None:
         pass
 
