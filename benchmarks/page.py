@@ -69,8 +69,8 @@ def _how(saved: Saved) -> Iterator[str]:
 def _bars(rows: Mapping[str, list[Row]]) -> Iterator[str]:
     judged = bars(rows)
     counts = [f"{sum(b['verdict'] == v for b in judged)} {v}" for v in ("reached", "MISSED", "not measured")]
-    yield "## Bars\n\nA bar is a number that the project has set itself; a goal, that nothing a user would pick instead is"
-    yield f"faster. {', '.join(counts)}.\n\n{markdown(judged)}\n"
+    yield "## Bars\n\nA bar is a number that the project has set itself; a goal, that nothing a user would pick"
+    yield f"instead is faster. {', '.join(counts)}.\n\n{markdown(judged)}\n"
 
 
 def _section(section: str, names: list[str], saved: Saved, drawn: Mapping[str, str]) -> Iterator[str]:

@@ -255,8 +255,8 @@ def _add_posterior(file: Path) -> None:
     for name, of in POSTERIOR.items():
         columns[name] = [of(r["m_psnr"]) if d else None for r, d in zip(rows, drawn, strict=True)]
     for name, values in columns.items():
-        kept = [i for i, known in enumerate(table.column_names) if known != name]
-        table = table.select(kept).append_column(name, pa.array(values))
+        others = [i for i, known in enumerate(table.column_names) if known != name]
+        table = table.select(others).append_column(name, pa.array(values))
     parquet.write_table(table, file)
 
 

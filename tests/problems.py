@@ -46,9 +46,9 @@ def problem(
     gain: float = 0.0,
     boundary: Boundary = "circular",
     dtype: torch.dtype = torch.float64,
-    told: NoiseLevel | None = None,
+    claimed: NoiseLevel | None = None,
 ) -> tuple[Problem, Tensor]:
-    """Problem and truth (B, C, H, W) of scenes (C, H', W'); each image has its own noise. ``told`` misleads."""
+    """Problem and truth (B, C, H, W) of scenes (C, H', W'); each image has its own noise. ``claimed`` misleads."""
     psf = shake() if psf is None else psf
     level = NoiseLevel(gain, sigma)
     measured = []
@@ -60,7 +60,7 @@ def problem(
             blurred, truth = (x[:, a : H - a, b : W - b] for x in (blurred, scene))
         y = gain * rng.poisson(blurred.clip(0) / gain) if gain else blurred
         y = y + sigma * rng.standard_normal(y.shape)
-        measured.append(Measurement(y=y, truth=truth, psf=psf, T=1.0, level=told or level))
+        measured.append(Measurement(y=y, truth=truth, psf=psf, T=1.0, level=claimed or level))
     rngs = [np.random.default_rng(i) for i in range(len(measured))]
     truth = torch.as_tensor(np.stack([m.truth for m in measured]), dtype=dtype)
     return assemble(measured, rngs, boundary=boundary, dtype=dtype), truth

@@ -83,7 +83,7 @@ def row(solver: int, setting: int, image: int, psnr: float, kind: dict[str, Any]
     return {**about, "m_psnr": psnr, **kind}
 
 
-def found(case: Case, drop: float, rng: np.random.Generator) -> set[str]:
+def accused(case: Case, drop: float, rng: np.random.Generator) -> set[str]:
     """The solvers that a simulated check calls worse when the first group lost ``drop`` dB."""
     pairs: dict[tuple[str, str], list[Pair]] = {}
     for solver, setting in np.ndindex(SOLVERS, SETTINGS):
@@ -109,11 +109,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=400)
     n = parser.parse_args().rounds
     print(f"{n} checks of unchanged code and {n} with one drop, {SOLVERS * SETTINGS} groups; bounds at 95 %, exact\n")
-    print("| case | false alarms | at most | found | at least |\n|---|---|---|---|---|")
+    print("| case | false alarms | at most | accused | at least |\n|---|---|---|---|---|")
     for case in CASES:
         rng = np.random.default_rng(1)
-        alarms = sum(bool(found(case, 0.0, rng)) for _ in range(n))
-        seen = sum("solver0" in found(case, case.drop, rng) for _ in range(n))
+        alarms = sum(bool(accused(case, 0.0, rng)) for _ in range(n))
+        seen = sum("solver0" in accused(case, case.drop, rng) for _ in range(n))
         most, least = bounds(alarms, n)[1], bounds(seen, n)[0]
         print(f"| {case.name} | {alarms / n:.2%} | {most:.2%} | {seen / n:.2%} | {least:.2%} |", flush=True)
 

@@ -90,13 +90,13 @@ class Campaign:
         return self.out / "journal.jsonl"
 
     def start(
-        self, *more: str, limit: int | None = None, out: Path | None = None, to: str = "said.txt"
+        self, *more: str, limit: int | None = None, out: Path | None = None, to: str = "output.txt"
     ) -> subprocess.Popen[str]:
         """``bench run`` in a session of its own, so that a signal to its group reaches nobody else."""
         command = [sys.executable, "-m", "bench", "run", str(self.base / "grid.yaml"), "--out", str(out or self.out)]
-        said = (self.base / to).open("w")
+        output = (self.base / to).open("w")
         return subprocess.Popen(
-            [*command, "--workers", str(self.workers), *more], stdout=said, stderr=said, text=True,
+            [*command, "--workers", str(self.workers), *more], stdout=output, stderr=output, text=True,
             start_new_session=True, preexec_fn=partial(_prepare, limit),
         )  # fmt: skip
 
@@ -122,7 +122,7 @@ class Campaign:
             self.faults.append(f"{kind}: hangs")
             os.killpg(run.pid, signal.SIGKILL)
             code = run.wait()
-        text = (self.base / "said.txt").read_text(errors="replace")
+        text = (self.base / "output.txt").read_text(errors="replace")
         self.seen[f"{kind}: exit {code}"] += 1
         if "Traceback" in text or code not in allowed:
             self.faults.append(f"{kind}: exit {code}: {text[-1500:]}")
@@ -334,7 +334,7 @@ def columns(folder: Path) -> dict[str, list[object]]:
 
 
 def campaign(base: Path, rounds: int, workers: int, seed: int, tmpfs: bool) -> int:
-    """Run it, print what happened; the number of faults found."""
+    """Run it, print what happened; the number of faults."""
     (base / "grid.yaml").write_text(GRID)
     (base / "dice.py").write_text(DICE)
     c = Campaign(base, workers, random.Random(seed), tmpfs)
@@ -352,8 +352,8 @@ def campaign(base: Path, rounds: int, workers: int, seed: int, tmpfs: bool) -> i
         fault(c)
         print(f"round {number + 1:3} {fault.__name__:14} {c.lines():4} lines", *c.faults[known:], flush=True)
     c.end(c.start("--retry-failed"), "last", 0)
-    found = columns(c.out)
-    differing = [n for n in expected if found.get(n) != expected[n]]
+    last = columns(c.out)
+    differing = [n for n in expected if last.get(n) != expected[n]]
     print(f"\n| what happened in {rounds} rounds (seed {seed}) | times |\n| --- | ---: |")
     print("\n".join(f"| {k} | {n} |" for k, n in sorted(c.seen.items())))
     print(f"\n{len(expected['cell_key'])} rows; columns that differ: {', '.join(differing) or 'none'}")

@@ -73,7 +73,7 @@ run: {{workers: 1, images: 0}}
 
 
 def bench(*args: object, **env: str) -> subprocess.CompletedProcess[str]:
-    """The command line in this process: its exit code, and what it said where."""
+    """The command line in this process: its exit code, and its two streams."""
     words, out, err, code = ["bench", *map(str, args)], io.StringIO(), io.StringIO(), 0
     with mock.patch.object(sys, "argv", words), mock.patch.dict(os.environ, {"GITHUB_ACTIONS": "", **env}):
         try:
@@ -107,15 +107,15 @@ def test_the_same_code_passes_and_planted_bugs_do_not(accepted, tmp_path: Path) 
     for number, (name, (old, new)) in enumerate(BUGS.items()):
         assert old in WIENER
         wrong = accepted(WIENER.replace(old, new), f"bug{number}")
-        found = bench("check", wrong, "--baseline", file)
-        assert found.returncode == 1, (name, found.stdout, found.stderr)
-        assert re.search(r"^FAILED  \d+ regressions?$", found.stdout.splitlines()[-1]), name
-        assert re.search(r"^  mine +walk.* psnr .* -\d.* test\d \(-", found.stdout, re.MULTILINE), (
+        done = bench("check", wrong, "--baseline", file)
+        assert done.returncode == 1, (name, done.stdout, done.stderr)
+        assert re.search(r"^FAILED  \d+ regressions?$", done.stdout.splitlines()[-1]), name
+        assert re.search(r"^  mine +walk.* psnr .* -\d.* test\d \(-", done.stdout, re.MULTILINE), (
             name,
-            found.stdout,
+            done.stdout,
         )
-        assert not re.search(r"^  copy", found.stdout, re.MULTILINE), name
-        assert "--solver mine" in found.stderr
+        assert not re.search(r"^  copy", done.stdout, re.MULTILINE), name
+        assert "--solver mine" in done.stderr
 
 
 def test_another_noise_seed_cannot_be_compared(write_grid, run_grid, tmp_path: Path) -> None:
@@ -125,9 +125,9 @@ def test_another_noise_seed_cannot_be_compared(write_grid, run_grid, tmp_path: P
         run_grid(grid, folder)
     file = tmp_path / "base.parquet"
     assert bench("baseline", "update", tmp_path / "a", "--baseline", file, "--all", "--reason", "x").returncode == 0
-    found = bench("check", tmp_path / "b", "--baseline", file)
-    assert (found.returncode, "other measurements" in found.stderr) == (3, True)
-    assert "PASSED" not in found.stdout
+    done = bench("check", tmp_path / "b", "--baseline", file)
+    assert (done.returncode, "other measurements" in done.stderr) == (3, True)
+    assert "PASSED" not in done.stdout
 
 
 def perturbed(path: Path) -> Path:
@@ -166,17 +166,17 @@ def test_a_refusal_is_told_to_every_machine_with_its_reason(accepted, tmp_path: 
     wanted = [tmp_path / name for name in ("junit.xml", "check.html", "summary.md")]
     junit, page, summary = wanted
     args = ("check", first, "--baseline", tmp_path / "none.parquet", "--json", "--junit", junit, "--html", page)
-    found = bench(*args, "--warn-only", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
-    assert found.returncode == 3
-    said = json.loads(found.stdout)
-    assert (said["passed"], said["comparable"], said["exit"]) == (False, False, 3)
-    assert "there is no baseline" in said["reason"]
+    done = bench(*args, "--warn-only", GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    assert done.returncode == 3
+    printed = json.loads(done.stdout)
+    assert (printed["passed"], printed["comparable"], printed["exit"]) == (False, False, 3)
+    assert "there is no baseline" in printed["reason"]
     suite = ElementTree.parse(junit).getroot()
     assert (suite.get("errors"), len(suite.findall("testcase/error"))) == ("1", 1)
     assert "there is no baseline" in suite.findall("testcase/error")[0].get("message", "")
     assert all("there is no baseline" in f.read_text() and "NOT COMPARABLE" in f.read_text() for f in (page, summary))
-    assert "::error title=not comparable::there is no baseline" in found.stderr
-    assert "error: there is no baseline" in found.stderr
+    assert "::error title=not comparable::there is no baseline" in done.stderr
+    assert "error: there is no baseline" in done.stderr
 
 
 def test_machines_get_json_junit_and_annotations(accepted, tmp_path: Path) -> None:
@@ -185,9 +185,9 @@ def test_machines_get_json_junit_and_annotations(accepted, tmp_path: Path) -> No
     assert bench("baseline", "update", first, "--baseline", file, "--all", "--reason", "first").returncode == 0
     wrong = accepted(WIENER.replace(*BUGS["the PSF is flipped"]), "wrong")
     args = ("check", wrong, "--baseline", file)
-    said = json.loads(bench(*args, "--json", "--junit", junit).stdout)
-    assert not said["passed"]
-    assert any(c["regressed"] and c["solver"] == "mine" for c in said["comparisons"])
+    printed = json.loads(bench(*args, "--json", "--junit", junit).stdout)
+    assert not printed["passed"]
+    assert any(c["regressed"] and c["solver"] == "mine" for c in printed["comparisons"])
     suite = ElementTree.parse(junit).getroot()
     assert int(suite.get("failures", 0)) == len(suite.findall("testcase/failure")) > 0
     page = tmp_path / "check.html"
@@ -195,8 +195,8 @@ def test_machines_get_json_junit_and_annotations(accepted, tmp_path: Path) -> No
     assert (shown.returncode, page.resolve().as_uri() in shown.stderr) == (1, True)
     panels = re.findall(r'class="name">([^<]+)<', page.read_text())
     assert panels == ["truth", "measurement", "old", "new", "new − old", "new − truth"] * 4  # of each group
-    found = bench(*args, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
-    assert 1 <= found.stdout.count("::error title=mine::") <= 10
+    done = bench(*args, GITHUB_ACTIONS="true", GITHUB_STEP_SUMMARY=str(summary))
+    assert 1 <= done.stdout.count("::error title=mine::") <= 10
     assert "FAILED" in summary.read_text()
     assert bench(*args, "--warn-only").returncode == 0
     assert bench(*args, "--tolerance", "psnr=99").returncode == 0

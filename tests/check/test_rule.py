@@ -51,10 +51,10 @@ def test_in_float64_any_loss_above_the_tolerance_is_a_regression_however_it_scat
 
 def test_rounding_is_no_regression_and_neither_is_a_gain() -> None:
     groups = {("a", "s"): pairs(np.full(4, 1e-6)), ("a", "t"): pairs(np.full(4, -0.5))}
-    found = {c.setting: c for c in compare(groups, ["psnr"], same_machine=True)}
-    assert not any(c.regressed for c in found.values())
-    assert found["t"].improved
-    assert not found["s"].improved
+    compared = {c.setting: c for c in compare(groups, ["psnr"], same_machine=True)}
+    assert not any(c.regressed for c in compared.values())
+    assert compared["t"].improved
+    assert not compared["s"].improved
 
 
 def test_a_sampler_in_float32_elsewhere_needs_evidence_and_not_one_unlucky_image() -> None:
@@ -63,10 +63,10 @@ def test_a_sampler_in_float32_elsewhere_needs_evidence_and_not_one_unlucky_image
     unlucky[3] = 6.0  # mean loss 0.25 dB, by one image
     steady = 0.4 + 0.1 * RNG.standard_normal(24)
     groups = {("a", "s"): pairs(unlucky, **kind), ("b", "s"): pairs(steady, solver="b", **kind)}
-    found = {c.solver: c for c in compare(groups, ["psnr"], same_machine=False)}
-    assert found["a"].loss > found["a"].tolerance
-    assert not found["a"].regressed
-    assert found["b"].regressed
+    compared = {c.solver: c for c in compare(groups, ["psnr"], same_machine=False)}
+    assert compared["a"].loss > compared["a"].tolerance
+    assert not compared["a"].regressed
+    assert compared["b"].regressed
 
 
 def test_the_same_loss_is_judged_by_the_type_and_the_machine() -> None:
@@ -87,8 +87,8 @@ def test_pooling_finds_what_single_groups_are_too_small_to_show() -> None:
             (row(i, 30.0, setting=f"s{s}", **kind), row(i, 30.0 - v, setting=f"s{s}", **kind))
             for i, v in zip(images, loss, strict=True)
         ]
-    found = compare(groups, ["psnr"], same_machine=False)
-    assert [c.setting for c in found if c.regressed] == [None]
+    compared = compare(groups, ["psnr"], same_machine=False)
+    assert [c.setting for c in compared if c.regressed] == [None]
 
 
 @pytest.mark.parametrize("value", [None, math.nan])
@@ -107,8 +107,8 @@ def test_new_failures_and_missing_cells_fail_and_fixed_and_new_ones_do_not() -> 
     before = [row("1", 30.0), row("2", 30.0), row("3", None, status="error"), row("4", 30.0)]
     now = [row("1", 30.0), row("2", None, status="timeout"), row("3", 29.0), row("5", 28.0)]
     v = check(record(now), record(before))
-    found = [[r["image"] for r in rows] for rows in (v.failing, v.missing, v.fixed, v.new)]
-    assert found == [["2"], ["4"], ["3"], ["5"]]
+    named = [[r["image"] for r in rows] for rows in (v.failing, v.missing, v.fixed, v.new)]
+    assert named == [["2"], ["4"], ["3"], ["5"]]
     assert not v.passed
     assert check(record(now[:1]), record(before[:1])).passed
     assert check(record(now[:1]), record(before[:2]), fatal=["metric"]).passed
@@ -240,10 +240,10 @@ def test_far_from_its_target_the_tolerance_of_a_check_is_relative_as_rounding_is
         ("worse", "s"): chi2(before, [v * 1.05 for v in before], **kind),
         ("near", "s"): chi2([1.5, 0.7], [1.53, 0.67], **kind),
     }
-    found = {c.solver: c for c in compare(groups, ["residual_chi2"], same_machine=True)}
-    assert found["rounded"].loss > TOLERANCES["residual_chi2"][1]
-    assert [s for s, c in found.items() if c.regressed] == ["worse", "near"]
-    assert found["near"].tolerance == TOLERANCES["residual_chi2"][1]
+    compared = {c.solver: c for c in compare(groups, ["residual_chi2"], same_machine=True)}
+    assert compared["rounded"].loss > TOLERANCES["residual_chi2"][1]
+    assert [s for s, c in compared.items() if c.regressed] == ["worse", "near"]
+    assert compared["near"].tolerance == TOLERANCES["residual_chi2"][1]
 
 
 def test_a_loss_is_infinite_where_a_number_has_gone_and_unknown_where_there_was_none() -> None:
@@ -291,16 +291,16 @@ def test_a_damaged_baseline_or_run_is_refused_and_never_a_verdict(tmp_path: Path
     for at in RNG.integers(0, len(whole), 30):
         file.write_bytes(whole[:at] + bytes([whole[at] ^ 0x55]) + whole[at + 1 :])
         try:
-            found = baselines.read(file)
+            baseline = baselines.read(file)
         except ResultError:
             continue
-        assert found.rows == good.rows  # what was hit is read by nobody
+        assert baseline.rows == good.rows  # what was hit is read by nobody
     for damaged in (b"", b"PAR1", whole[: len(whole) // 2]):
         file.write_bytes(damaged)
         with pytest.raises(ResultError, match="cannot be read as a baseline"):
             baselines.read(file)
-    for said in ("[]", "{", '{"environment": 3}'):
-        (tmp_path / "run.json").write_text(said)
+    for content in ("[]", "{", '{"environment": 3}'):
+        (tmp_path / "run.json").write_text(content)
         with pytest.raises(ResultError, match=r"run\.json cannot be read"):
             baselines.of_run(tmp_path)
 

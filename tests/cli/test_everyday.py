@@ -106,10 +106,10 @@ def test_the_json_of_a_run_has_its_scores_and_conclusion(write_grid: Callable[..
 
 def test_the_doctor_looks_at_what_a_run_needs() -> None:
     _, text = bench("doctor", "--json")
-    found = {f["name"]: f for f in json.loads(text)}
-    assert {"device", "threads", "LPIPS", "data", "disk"} <= set(found)
-    assert "19 test photographs" in found["data"]["text"]
-    assert all(f["state"] in ("ok", "note", "missing") and f["text"] for f in found.values())
+    facts = {f["name"]: f for f in json.loads(text)}
+    assert {"device", "threads", "LPIPS", "data", "disk"} <= set(facts)
+    assert "19 test photographs" in facts["data"]["text"]
+    assert all(f["state"] in ("ok", "note", "missing") and f["text"] for f in facts.values())
 
 
 def test_the_doctor_says_that_weights_that_were_named_are_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

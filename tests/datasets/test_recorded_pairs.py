@@ -1,4 +1,4 @@
-"""GoPro and RSBlur from a user's folder: layouts, crops, halving, what is said when they are not there."""
+"""GoPro and RSBlur from a user's folder: layouts, crops, halving, the message where they are missing."""
 
 from __future__ import annotations
 

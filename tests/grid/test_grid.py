@@ -1,4 +1,4 @@
-"""What a grid file may say, and what it is told when it says something else."""
+"""What a grid file may say, and the message where it says something else."""
 
 from __future__ import annotations
 

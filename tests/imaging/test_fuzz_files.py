@@ -77,8 +77,8 @@ def read(path: Path) -> np.ndarray | None:
         try:
             return pictures.read(path)
         except DataError as error:
-            said = str(error)
-    assert str(path) in said
+            message = str(error)
+    assert str(path) in message
     return None
 
 
@@ -99,8 +99,8 @@ def test_a_damaged_picture_is_a_picture_or_an_error_that_names_it(kind: str, see
 def test_a_png_whose_pixels_changed_is_never_read_as_if_nothing_had_happened(kind: str, seed: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         expected = pictures.read(written(folder, kind, whole(kind)))
-        found = read(written(folder, kind, damaged(whole(kind), seed)))
-        assert found is None or np.array_equal(found, expected)
+        picture = read(written(folder, kind, damaged(whole(kind), seed)))
+        assert picture is None or np.array_equal(picture, expected)
 
 
 @fuzzed(30, kind=st.sampled_from(PICTURES), seed=SEEDS)
@@ -270,7 +270,7 @@ def test_results_with_other_columns_are_rows_or_a_result_error(seed: int) -> Non
         path = Path(folder, "results.parquet")
         parquet.write_table(rows, path)
         try:
-            found = results.read(path)
+            rows = results.read(path)
         except ResultError:
             return
-        assert all(isinstance(r["solver"], str) and isinstance(r["psf_index"], int) for r in found)
+        assert all(isinstance(r["solver"], str) and isinstance(r["psf_index"], int) for r in rows)

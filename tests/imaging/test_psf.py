@@ -140,12 +140,12 @@ def test_a_distorted_psf_is_a_psf_with_the_barycentre_of_the_true_one(
 ) -> None:
     psf = np.random.default_rng(3).random(shape)
     psf /= psf.sum()
-    told = distort(psf, rotate=rotate, scale=scale, blur=blur)
-    assert told.min() >= 0
-    assert_allclose(told.sum(), 1, rtol=1e-12)
-    assert [n % 2 for n in told.shape] == [1, 1]
-    assert all(n >= m for n, m in zip(told.shape, shape, strict=True))
-    assert abs(barycentre(told) - barycentre(psf)) < 1e-9
+    distorted = distort(psf, rotate=rotate, scale=scale, blur=blur)
+    assert distorted.min() >= 0
+    assert_allclose(distorted.sum(), 1, rtol=1e-12)
+    assert [n % 2 for n in distorted.shape] == [1, 1]
+    assert all(n >= m for n, m in zip(distorted.shape, shape, strict=True))
+    assert abs(barycentre(distorted) - barycentre(psf)) < 1e-9
 
 
 def test_a_quarter_turn_of_a_horizontal_line_is_the_vertical_line() -> None:
@@ -161,20 +161,20 @@ def test_turning_a_line_comes_near_the_line_drawn_anew() -> None:
 @pytest.mark.parametrize("scale", [0.5, 0.8, 1.25, 2.0])
 def test_scaling_a_smooth_kernel_scales_its_standard_deviation(scale: float) -> None:
     gauss = np.exp(-(np.abs(grid((24, 24))) ** 2) / (2 * 4**2))
-    told = distort(gauss / gauss.sum(), scale=scale)
-    variance = (np.abs(grid(half_of(told))) ** 2 * told).sum() / 2
+    distorted = distort(gauss / gauss.sum(), scale=scale)
+    variance = (np.abs(grid(half_of(distorted))) ** 2 * distorted).sum() / 2
     assert_allclose(variance, (4 * scale) ** 2, rtol=0.01)
 
 
 @pytest.mark.parametrize("sigma", [1.0, 2.5])
 def test_blurring_an_assumed_psf_adds_the_variance_of_the_gaussian(sigma: float) -> None:
     psf = linear(9, 30)
-    told = distort(psf, blur=sigma)
+    distorted = distort(psf, blur=sigma)
 
     def variance(k: np.ndarray) -> float:
         return float((grid(half_of(k)).real ** 2 * k).sum())
 
-    assert_allclose(variance(told) - variance(psf), sigma**2, rtol=1e-3)
+    assert_allclose(variance(distorted) - variance(psf), sigma**2, rtol=1e-3)
 
 
 @pytest.mark.parametrize(

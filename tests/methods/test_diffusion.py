@@ -204,13 +204,13 @@ def test_the_multistep_integrator_is_exact_where_x0_is_linear_in_log_snr() -> No
 @pytest.mark.parametrize("spacing", ["uniform", "quad", "diffpir", "logsnr"])
 @pytest.mark.parametrize("highest", [math.inf, 0.7])
 def test_levels_fall_from_the_highest_asked_for_to_the_schedules_lowest(spacing: Spacing, highest: float) -> None:
-    found = levels(LINEAR, spacing, 12, highest)
-    sigmas = [v.sigma for v in found]
-    assert len(found) == 12
+    visited = levels(LINEAR, spacing, 12, highest)
+    sigmas = [v.sigma for v in visited]
+    assert len(visited) == 12
     assert all(a > b for a, b in pairwise(sigmas))
     assert sigmas[0] == pytest.approx(min(highest, float(LINEAR.log_sigmas[-1].exp())), rel=1e-9)
     assert sigmas[-1] == pytest.approx(max(LOWEST, float(LINEAR.log_sigmas[0].exp())), rel=1e-9)
-    assert all(v.a**2 + v.s**2 == pytest.approx(1) for v in found)
+    assert all(v.a**2 + v.s**2 == pytest.approx(1) for v in visited)
 
 
 @pytest.mark.parametrize("n", [20, 100])
@@ -289,11 +289,11 @@ def test_the_measured_error_of_the_exact_denoiser_is_its_closed_form() -> None:
         level = at_sigma(prior.schedule, sigma)
         return prior.x0(level.a * y, torch.full((len(y),), level.t, dtype=torch.float64))
 
-    found = measure(x, denoise)
+    measured = measure(x, denoise)
     S = spectrum((64, 64))[:, :33]
     f = torch.hypot(torch.fft.fftfreq(64)[:, None].double(), torch.fft.rfftfreq(64)[None].double())
     for sigma in (0.16, 1.28):
-        C = found(sigma, (64, 64), x)
+        C = measured(sigma, (64, 64), x)
         # Below, the window that makes the measurement honest on pictures smears the peak at zero frequency.
         some = f > 0.06
         ratio = C[some].sum() / (S * sigma**2 / (S + sigma**2))[some].sum()

@@ -30,12 +30,12 @@ def test_damaged_weights_are_weights_or_an_error_that_names_the_file(seed: int) 
         try:
             tensors, card = weights.read(path)
         except WeightsError as error:
-            said = str(error)
+            message = str(error)
         else:
-            said = str(path)
+            message = str(path)
             assert isinstance(card, dict)
             assert all(isinstance(t, torch.Tensor) for t in tensors.values())
-        assert str(path) in said
+        assert str(path) in message
 
 
 @fuzzed(100, seed=st.integers(0, 2**64))

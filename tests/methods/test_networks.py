@@ -287,7 +287,7 @@ def test_a_residual_model_adds_what_it_samples_to_the_predictors_estimate():
 
 
 def test_batch_statistics_survive_a_weights_file(tmp_path: Path):
-    """The multi-scale module normalises with running means: they and their counter are kept."""
+    """The multi-scale module normalises with running means: they and their counter are stored."""
     config = ConvIRConfig(kind="convir", n=0, width=8, multi_scale=True)
     model = restorer.build(config)
     for name, value in model.network.state_dict().items():
@@ -297,9 +297,9 @@ def test_batch_statistics_survive_a_weights_file(tmp_path: Path):
             value.fill_(0.25)
     card = {"kind": "restorer", "network": config.model_dump(mode="json")}
     (tmp_path / "w.safetensors").write_bytes(weights.encode(model.network.state_dict(), card))
-    kept = load_restorer(tmp_path / "w.safetensors").network.state_dict()
-    assert {int(v) for k, v in kept.items() if k.endswith("num_batches_tracked")} == {100_000}
-    assert {float(v.max()) for k, v in kept.items() if "running" in k} == {0.25}
+    stored = load_restorer(tmp_path / "w.safetensors").network.state_dict()
+    assert {int(v) for k, v in stored.items() if k.endswith("num_batches_tracked")} == {100_000}
+    assert {float(v.max()) for k, v in stored.items() if "running" in k} == {0.25}
 
 
 def test_a_prior_is_not_mistaken_for_a_restorer(tiny: DiffusionPrior, tmp_path: Path):

@@ -1,4 +1,4 @@
-"""Trained priors in the harness: found, hashed into keys, handed to solvers, counted; several samples per cell."""
+"""Trained priors in the harness: looked up, hashed into keys, handed to solvers, counted; several samples a cell."""
 
 from __future__ import annotations
 

@@ -31,8 +31,8 @@ def config(image_channels: int = 1) -> ResUNetConfig:
 def shaken(image_channels: int = 1) -> DiffusionPrior:
     """A prior whose every weight is random: fresh ones begin with gains of one and an output of zero."""
     torch.manual_seed(0)
-    said = config(image_channels).model_dump(mode="json")
-    prior = build(config(image_channels), LINEAR, "v", {"network": said, "schedule": LINEAR, "prediction": "v"})
+    network = config(image_channels).model_dump(mode="json")
+    prior = build(config(image_channels), LINEAR, "v", {"network": network, "schedule": LINEAR, "prediction": "v"})
     with torch.no_grad():
         for p in prior.parameters():
             p.add_(0.05 * torch.randn_like(p))
@@ -159,9 +159,9 @@ def test_a_colour_training_may_start_from_gray_weights(tmp_path: Path):
         tmp_path / "r.yaml", network={**NETWORK, "image_channels": 3}, steps=1, init=str(gray), optimiser={"lr": 1e-9}
     )
     best = session.run(recipe, tmp_path / "out", data_root=root)
-    kept, name = weights.load(best).network.state_dict(), "middle.0.conv1.weight"
-    assert torch.allclose(kept[name], prior.network.state_dict()[name], atol=1e-3)
-    assert kept["head.weight"].shape == (16, 14, 3, 3)
+    stored, name = weights.load(best).network.state_dict(), "middle.0.conv1.weight"
+    assert torch.allclose(stored[name], prior.network.state_dict()[name], atol=1e-3)
+    assert stored["head.weight"].shape == (16, 14, 3, 3)
 
 
 def test_colour_crops_keep_their_three_planes():

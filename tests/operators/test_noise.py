@@ -1,4 +1,4 @@
-"""Photon and read noise: mean, variance and what a solver is told."""
+"""Photon and read noise: mean, variance and the level that a solver is given."""
 
 import math
 from importlib import import_module

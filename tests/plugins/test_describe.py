@@ -1,4 +1,4 @@
-"""The rules that come from reading plug-ins without importing them: kept, or refused with a sentence."""
+"""The rules that come from reading plug-ins without importing them: obeyed, or refused with a sentence."""
 
 from __future__ import annotations
 

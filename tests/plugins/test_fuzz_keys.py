@@ -74,17 +74,17 @@ def shuffled(value: Any, rng: random.Random) -> Any:
     return value
 
 
-def said(value: Any) -> str:
+def spelt(value: Any) -> str:
     """What Python sees of plain data, types told apart, order of mappings aside."""
     if isinstance(value, dict):
-        return "{" + ",".join(f"{k!r}:{said(value[k])}" for k in sorted(value)) + "}"
-    return "[" + ",".join(map(said, value)) + "]" if isinstance(value, list) else repr(value)
+        return "{" + ",".join(f"{k!r}:{spelt(value[k])}" for k in sorted(value)) + "}"
+    return "[" + ",".join(map(spelt, value)) + "]" if isinstance(value, list) else repr(value)
 
 
 @fuzzed(300, a=JSON, b=JSON)
 def test_a_digest_is_equal_where_the_data_are_and_nowhere_else(a: Any, b: Any) -> None:
     assert digest(a) == digest(json.loads(json.dumps(a)))
-    assert (digest(a) == digest(b)) == (said(a) == said(b))
+    assert (digest(a) == digest(b)) == (spelt(a) == spelt(b))
     assert digest([a, b]) != digest([[a], b])
 
 

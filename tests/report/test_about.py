@@ -33,10 +33,10 @@ def test_samples_should_be_as_far_from_the_data_as_the_truth_and_point_estimates
 def test_each_solver_has_its_summary_reference_and_tuned_values(run: Path) -> None:
     results = load([run])
     board = Board.from_rows(results.rows)
-    said = dict(zip(board.solvers, about_solvers(results, board), strict=True))
-    assert said["tv"]["summary"] == "What tv does."
-    assert said["tv"]["tuned"][0] == ["shake T=0.25 · high", "lam 0.002"]
-    assert said["blurred"]["tuned"] == []
+    about = dict(zip(board.solvers, about_solvers(results, board), strict=True))
+    assert about["tv"]["summary"] == "What tv does."
+    assert about["tv"]["tuned"][0] == ["shake T=0.25 · high", "lam 0.002"]
+    assert about["blurred"]["tuned"] == []
 
 
 def test_a_family_has_the_same_colour_whatever_else_is_in_the_report(run: Path) -> None:

@@ -306,9 +306,9 @@ def test_axe_finds_no_violation(opened, scheme, width):
     opened.run(axe.read_text(encoding="utf-8") + "; true")
     opened.run("bench.change({mode: 'error', zoom: '2,0.5,0.5', metric: 'ssim'})")
     opened.settled()
-    found = opened.run(
+    faults = opened.run(
         "axe.run(document).then(r => r.violations.map(v => "
         "[v.id, v.nodes.map(n => n.html.slice(0, 90) + ' ' + n.failureSummary.slice(0, 160))]))"
     )
     opened.size(1440)
-    assert found == []
+    assert faults == []

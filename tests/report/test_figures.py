@@ -113,8 +113,8 @@ def test_the_regret_of_a_search_is_zero_at_its_best_and_nowhere_negative(results
 
 def test_inlining_keeps_the_drawing_and_drops_the_file_around_it():
     head = '<?xml version="1.0"?>\n<svg width="72pt" height="36pt" viewBox="0 0 72 36">'
-    found = inline(head + '\n <metadata>x</metadata>\n <g id="a"/></svg>', "f")
-    assert found.startswith("<svg role")
-    assert 'id="f-a"' in found
-    assert "metadata" not in found
-    assert 'viewBox="0 0 72 36"' in found
+    markup = inline(head + '\n <metadata>x</metadata>\n <g id="a"/></svg>', "f")
+    assert markup.startswith("<svg role")
+    assert 'id="f-a"' in markup
+    assert "metadata" not in markup
+    assert 'viewBox="0 0 72 36"' in markup

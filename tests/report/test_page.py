@@ -205,12 +205,12 @@ def test_a_picture_carries_its_key_and_the_scores_of_its_cell(run):
 
 
 def test_certificates_are_read_shown_and_a_failure_outweighs_a_pass(run, page):
-    found = certificates.read([run])
-    assert [c["solver"] for c in found] == ["dps", "tv"]
-    both = [*found, {**found[0], "verdict": "fail", "text": "later"}]
+    shown = certificates.read([run])
+    assert [c["solver"] for c in shown] == ["dps", "tv"]
+    both = [*shown, {**shown[0], "verdict": "fail", "text": "later"}]
     worse = {"verdict": "fail", "grade": "", "text": "gaussian: pass; gaussian: later"}
     assert certificates.of_solver(both, "dps") == worse
-    assert certificates.of_solver(found, "wiener") is None
+    assert certificates.of_solver(shown, "wiener") is None
     assert 'id="certificates"' in page.read_text(encoding="utf-8")
 
 

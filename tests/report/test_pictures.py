@@ -106,7 +106,7 @@ def test_there_is_no_residual_without_noise_or_without_an_inside():
 
 def test_a_signed_map_has_zero_in_the_middle_and_its_limits_at_the_ends():
     r = np.repeat(np.array([[-9.0], [0.0], [4.0]]), 16, axis=0) * np.ones((1, 48))
-    found = pixels(encode.signed_uri(r, 4.0))[:, :, 0].astype(int)
-    assert abs(found[4, 20] - 0) < 6
-    assert abs(found[24, 20] - 128) < 6
-    assert abs(found[44, 20] - 255) < 6
+    shades = pixels(encode.signed_uri(r, 4.0))[:, :, 0].astype(int)
+    assert abs(shades[4, 20] - 0) < 6
+    assert abs(shades[24, 20] - 128) < 6
+    assert abs(shades[44, 20] - 255) < 6

@@ -38,23 +38,23 @@ def test_each_nested_source_is_estimated_without_bias() -> None:
     rng = np.random.default_rng(0)
     runs = [components(board(rng), "psnr")[0] for _ in range(40)]
     for name, (shared, own) in TRUE.items():
-        found = np.array([next((c.shared, c.own) for c in run if c.source == name) for run in runs])
-        assert np.sqrt((found**2).mean(0)) == pytest.approx([shared, own], rel=0.12), name
+        spread = np.array([next((c.shared, c.own) for c in run if c.source == name) for run in runs])
+        assert np.sqrt((spread**2).mean(0)) == pytest.approx([shared, own], rel=0.12), name
 
 
 def test_sources_that_the_cells_cannot_tell_apart_stand_in_one_line() -> None:
-    found, _ = components(board(np.random.default_rng(1), kernels=1, reps=1), "psnr")
-    assert [c.source for c in found] == ["photograph, kernel and noise"]
-    assert found[0].settings == 1
+    shares, _ = components(board(np.random.default_rng(1), kernels=1, reps=1), "psnr")
+    assert [c.source for c in shares] == ["photograph, kernel and noise"]
+    assert shares[0].settings == 1
 
 
 def test_a_solver_that_diverges_is_left_out_and_named() -> None:
     made = board(np.random.default_rng(2))
     rows = [r for line in made.rows for r in line if r is not None]
     far = [{**r, "solver": "far", "m_psnr": -200.0 + 40 * r["psf_index"]} for r in rows if r["solver"] == "s0"]
-    found, left_out = components(Board.from_rows([*rows, *far], ["psnr"]), "psnr")
+    shares, left_out = components(Board.from_rows([*rows, *far], ["psnr"]), "psnr")
     assert left_out == ["far"]
-    assert found == components(made, "psnr")[0]
+    assert shares == components(made, "psnr")[0]
 
 
 def test_two_photographs_have_no_components() -> None:

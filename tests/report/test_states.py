@@ -46,27 +46,27 @@ def test_a_column_with_one_value_or_decided_by_another_is_no_filter() -> None:
 
 def test_every_combination_that_has_cells_has_a_table_of_those_cells() -> None:
     b = full()
-    found = states(b, axes(b))
-    assert found.together == 3
-    assert len(found.number) == 4 * 3 * 3
-    assert found.cells[found.number["0,0,0"]].all()
-    chosen = found.cells[found.number["2,1,0"]]
+    shown = states(b, axes(b))
+    assert shown.together == 3
+    assert len(shown.number) == 4 * 3 * 3
+    assert shown.cells[shown.number["0,0,0"]].all()
+    chosen = shown.cells[shown.number["2,1,0"]]
     assert [(c.setting) for c, here in zip(b.cells, chosen, strict=True) if here] == ["b low none", "b low wide"]
 
 
 def test_states_without_cells_do_not_exist_and_equal_ones_share_a_table() -> None:
     b = board(row(blur="a", noise="low"), row(blur="b", noise="low"), row(blur="b", noise="high"))
-    found = states(b, axes(b))
-    assert "1,2" not in found.number
-    assert found.number["1,0"] == found.number["1,1"]
-    assert (len(found.number), len(found.cells)) == (8, 6)
+    shown = states(b, axes(b))
+    assert "1,2" not in shown.number
+    assert shown.number["1,0"] == shown.number["1,1"]
+    assert (len(shown.number), len(shown.cells)) == (8, 6)
 
 
 def test_beyond_the_limit_fewer_filters_can_be_set_together_and_none_is_missing_of_those() -> None:
     b = full()
-    found = states(b, axes(b), limit=10)
-    assert found.together == 1
-    assert len(found.number) == 1 + 3 + 2 + 2
+    shown = states(b, axes(b), limit=10)
+    assert shown.together == 1
+    assert len(shown.number) == 1 + 3 + 2 + 2
     assert states(b, axes(b), limit=1).number == {"0,0,0": 0}
 
 

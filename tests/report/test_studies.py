@@ -175,9 +175,9 @@ def results(name: str | None) -> Results:
 def test_only_the_grids_of_the_studies_and_those_that_ask_for_the_score_get_a_section() -> None:
     one = board([{}], lambda: 30.0)
     assert section(results(None), one, None) is None
-    found = section(results("001_table1"), one, None)
-    assert found is not None
-    assert "Innocenti" in found.source
+    one_study = section(results("001_table1"), one, None)
+    assert one_study is not None
+    assert "Innocenti" in one_study.source
     asking = Board.from_rows([score(r) for line in one.rows for r in line if r is not None])
     scored = section(results(None), asking, None)
     assert scored is not None

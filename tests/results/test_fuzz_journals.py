@@ -62,9 +62,9 @@ def test_what_is_appended_is_read_back_the_last_of_each_cell(outcomes: list[dict
 
 @fuzzed(80, outcomes=OUTCOMES, seed=SEEDS)
 def test_damage_loses_cells_and_never_changes_one(outcomes: list[dict[str, Any]], seed: int) -> None:
-    found = read(damaged(b"".join(map(line, outcomes)), seed))
+    outcomes_read = read(damaged(b"".join(map(line, outcomes)), seed))
     written = [canonical(o) for o in outcomes]
-    assert all(canonical(o) in written for o in found.values())
+    assert all(canonical(o) in written for o in outcomes_read.values())
 
 
 @fuzzed(25, outcomes=OUTCOMES, seed=SEEDS)
@@ -78,8 +78,8 @@ def test_a_run_goes_on_after_whatever_damage_and_its_new_lines_are_read(
         with Journal(path) as log:
             for outcome in new:
                 log.append(outcome)
-        found = journal.read(path)
-        assert {k: v for k, v in found.items() if k.endswith("new")} == {o["cell_key"]: o for o in new}
+        outcomes_read = journal.read(path)
+        assert {k: v for k, v in outcomes_read.items() if k.endswith("new")} == {o["cell_key"]: o for o in new}
 
 
 @fuzzed(40, outcomes=OUTCOMES, seed=SEEDS)
@@ -111,6 +111,6 @@ def test_a_line_whose_checksum_holds_is_an_outcome_or_nothing(value: Any, name: 
 
     whole = {"cell_key": "a", "status": "ok"}
     for foreign in (value, {**whole, name: value}):
-        for found in read(line(foreign)).values():
+        for outcome in read(line(foreign)).values():
             with tempfile.TemporaryDirectory() as folder:
-                results.write(Path(folder, "r.parquet"), [found], ["psnr"])
+                results.write(Path(folder, "r.parquet"), [outcome], ["psnr"])

@@ -74,14 +74,14 @@ def wait_for_lines(out: Path, n: int) -> None:
 
 def processes() -> dict[int, tuple[int, str]]:
     """Of every process its parent and its command line."""
-    found = {}
+    running = {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             words = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            found[int(folder.name)] = (int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]), words)
+            running[int(folder.name)] = (int((folder / "stat").read_text().rsplit(")", 1)[1].split()[1]), words)
         except (OSError, ValueError):
             continue  # it has ended
-    return found
+    return running
 
 
 def managers(out: Path) -> list[int]:
@@ -169,9 +169,9 @@ def test_a_site_file_that_cannot_be_used_is_refused(tmp_path: Path, text: str, w
 
 
 def test_a_shipped_site_is_known_by_its_name() -> None:
-    found = sites.find("parsl:local_two_blocks")
-    assert found is not None
-    assert Path(found.name).samefile(SITE)
+    site = sites.find("parsl:local_two_blocks")
+    assert site is not None
+    assert Path(site.name).samefile(SITE)
     with pytest.raises(SettingError, match="Did you mean 'local_two_blocks'"):
         sites.find("parsl:local_two_block")
 
@@ -225,8 +225,8 @@ def test_a_poisonous_cell_is_a_row_like_that_of_local_workers(
     local, remote = run_grid(path, "local"), run_on_site(path, tmp_path / "site")
     assert exact(tmp_path / "site") == exact(tmp_path / "local")
     assert sorted(r["status"] for r in remote.test) == sorted([status] * 4 + ["ok"] * 12)
-    told = [{r["cell_key"]: (r.get("attempt"), r.get("error_message")) for r in f.test} for f in (local, remote)]
-    assert told[0] == told[1]
+    outcomes = [{r["cell_key"]: (r.get("attempt"), r.get("error_message")) for r in f.test} for f in (local, remote)]
+    assert outcomes[0] == outcomes[1]
 
 
 POISON = '''

@@ -222,10 +222,10 @@ def test_control_c_ends_parent_and_workers_with_130_and_no_traceback(
     for _ in range(times):  # the terminal sends it to the whole group, and the user more than once
         os.killpg(run.pid, signal.SIGINT)
         time.sleep(0.05)
-    _, said = run.communicate(timeout=60)
+    _, printed = run.communicate(timeout=60)
     assert run.returncode == 130
-    assert "Traceback" not in said
-    assert "interrupted" in said
+    assert "Traceback" not in printed
+    assert "interrupted" in printed
     assert run_grid(grid).computed < 8
 
 

@@ -80,7 +80,7 @@ def test_an_interrupt_leaves_a_resumable_run_and_exits_130(
 
 
 def descendants(pid: int) -> list[int]:
-    found: list[int] = []
+    family: list[int] = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit():
             try:
@@ -88,5 +88,5 @@ def descendants(pid: int) -> list[int]:
             except OSError:
                 continue
             if int(stat.rsplit(")", 1)[1].split()[1]) == pid:
-                found += [int(entry.name), *descendants(int(entry.name))]
-    return [p for p in found if p != os.getpid()]
+                family += [int(entry.name), *descendants(int(entry.name))]
+    return [p for p in family if p != os.getpid()]

@@ -106,16 +106,16 @@ def test_the_environment_of_every_joined_row_is_known(write_grid: Write, run_gri
     about = {"cpu": "another"}
     # A journal of another machine, whose only introduction stands in a cell that both have.
     first = {o["cell_key"] for o in journal.read(tmp_path / "a" / "journal.jsonl").values()}
-    said = []
+    introduced = []
 
     def elsewhere(outcome: dict[str, Any]) -> dict[str, Any]:
-        introduces = outcome["cell_key"] in first and not said
-        said.extend([1] * introduces)
+        introduces = outcome["cell_key"] in first and not introduced
+        introduced.extend([1] * introduces)
         return {**outcome, "env_id": "elsewhere", "environment": about if introduces else None}
 
     edit_journal(tmp_path / "b", elsewhere)
     merge([tmp_path / "a", tmp_path / "b"], tmp_path / "joined")
-    assert said
+    assert introduced
     outcomes = journal.read(tmp_path / "joined" / "journal.jsonl").values()
     known = {o["env_id"]: o["environment"] for o in outcomes if o.get("environment")}
     assert known.keys() == {o["env_id"] for o in outcomes}

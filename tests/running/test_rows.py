@@ -41,8 +41,8 @@ def test_rows_are_read_in_the_order_in_which_they_were_written_whatever_the_grou
     assert many.num_row_groups == -(-count // 3)
     assert many.schema_arrow.equals(one.schema_arrow, check_metadata=True)
     assert many.read().equals(one.read())
-    found = results.read(tmp_path / "many.parquet")
-    assert [(r["psf_index"], r["seconds"], r["m_psnr"]) for r in found] == [(n, n / 7, -n) for n in range(count)]
+    rows = results.read(tmp_path / "many.parquet")
+    assert [(r["psf_index"], r["seconds"], r["m_psnr"]) for r in rows] == [(n, n / 7, -n) for n in range(count)]
 
 
 def test_no_more_than_a_group_of_rows_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

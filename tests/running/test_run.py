@@ -182,9 +182,9 @@ def test_oracle_tuning_is_labelled_as_such_and_best_on_every_image(write_grid: W
 def test_the_picture_of_an_oracle_is_that_of_its_best_candidate(write_grid: Write, run_grid: Run) -> None:
     """The best copy is the input itself; the last that was tried is half as bright."""
     finished = run_grid(write_grid("@copy.py: {id: one}", "@copy.py: {id: best, oracle: {factor: [1.0, 0.5]}}"))
-    with np.load(next((finished.folder / "images").glob("*.npz"))) as kept:
-        assert "solver:best" not in kept.files
-        assert np.array_equal(kept["solver:best (oracle)"], kept["solver:one"])
+    with np.load(next((finished.folder / "images").glob("*.npz"))) as stored:
+        assert "solver:best" not in stored.files
+        assert np.array_equal(stored["solver:best (oracle)"], stored["solver:one"])
 
 
 def test_a_search_in_which_everything_fails_leaves_rows_that_say_so(write_grid: Write, run_grid: Run) -> None:

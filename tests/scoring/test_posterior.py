@@ -71,8 +71,8 @@ def test_the_error_of_the_exact_mean_is_unbiased_at_every_number_of_samples(k: i
     """A truth that is 0.3 from the mean of samples of variance 0.04: (x̄ - x)² alone would have 0.09 + 0.04 / k."""
     mean = np.full((1, 300, 300), 0.5)
     samples = mean + 0.2 * RNG.standard_normal((k, *mean.shape))
-    found = mse_of_exact_mean(mean - 0.3, samples, clip=False)
-    assert found == pytest.approx(0.09, abs=0.002)
+    estimate = mse_of_exact_mean(mean - 0.3, samples, clip=False)
+    assert estimate == pytest.approx(0.09, abs=0.002)
     assert ((samples.mean(0) - mean + 0.3) ** 2).mean() == pytest.approx(0.09 + 0.04 / k, abs=0.002)
 
 

@@ -99,9 +99,9 @@ def test_the_shared_filter_is_the_posterior_mean_of_a_flat_gaussian_prior_on_a_t
     x = wiener(circular, "flat")
     e = torch.eye(576, dtype=torch.float64).reshape(576, 1, 24, 24)
     K = torch.cat([blur.A(e[i : i + 1]).reshape(1, -1) for i in range(576)]).T
-    r, found = (K.T @ (circular.y.reshape(-1) - K @ x.reshape(-1))), x.reshape(-1)
-    ratio = (r @ found) / (found @ found)  # = σ²/s where (K^T K + σ²/s) x = K^T y
-    assert torch.allclose(r, ratio * found, atol=1e-10)
+    r, estimate = (K.T @ (circular.y.reshape(-1) - K @ x.reshape(-1))), x.reshape(-1)
+    ratio = (r @ estimate) / (estimate @ estimate)  # = σ²/s where (K^T K + σ²/s) x = K^T y
+    assert torch.allclose(r, ratio * estimate, atol=1e-10)
     assert ratio > 0
 
 

@@ -94,7 +94,7 @@ def test_without_blur_and_noise_the_measurement_is_the_estimate(solver: Solver, 
 @every_solver
 @both_boundaries
 def test_a_constant_image_stays_constant(solver: Solver, boundary: Boundary):
-    data, truth = problem([np.full((1, 40, 44), 0.4)], sigma=0.0, boundary=boundary, told=NoiseLevel(0.0, 2 / 255))
+    data, truth = problem([np.full((1, 40, 44), 0.4)], sigma=0.0, boundary=boundary, claimed=NoiseLevel(0.0, 2 / 255))
     torch.testing.assert_close(solver.solve(data), truth, rtol=0, atol=1e-5)
 
 

@@ -53,7 +53,7 @@ def test_the_estimate_is_aligned_with_the_measurement_and_better(name: str, boun
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_noise_level_told_as_zero_is_no_obstacle(name: str):
-    p, _ = problem(scenes(1, channels=1), told=NoiseLevel(0.0, 0.0))
+    p, _ = problem(scenes(1, channels=1), claimed=NoiseLevel(0.0, 0.0))
     assert solver(name, **FEW.get(name, {})).solve(p).isfinite().all()
 
 
@@ -98,8 +98,8 @@ def test_richardson_lucy_returns_what_an_impulse_did_not_blur():
 
 
 def test_richardson_lucy_does_not_see_the_edge_of_circular_data():
-    p, truth = problem([camera(64)], sigma=0.0, told=NoiseLevel(0.0, 1e-3))
-    rolled, _ = problem([np.roll(camera(64), (31, 17), (1, 2))], sigma=0.0, told=NoiseLevel(0.0, 1e-3))
+    p, truth = problem([camera(64)], sigma=0.0, claimed=NoiseLevel(0.0, 1e-3))
+    rolled, _ = problem([np.roll(camera(64), (31, 17), (1, 2))], sigma=0.0, claimed=NoiseLevel(0.0, 1e-3))
     method = solver("skimage_richardson_lucy", num_iter=4)
     x, x_rolled = method.solve(p), method.solve(rolled)
     # The library is zero outside what it is given; one PSF of periodic continuation keeps that from the picture.

@@ -65,7 +65,7 @@ def problem(
     prior: PriorModel = PRIOR,
     seed: int = 0,
 ) -> Problem:
-    """Circular; y (C, H, W) and sigma in [0, 1] units; no blur unless told."""
+    """Circular; y (C, H, W) and sigma in [0, 1] units; no blur by default."""
     psf = np.ones((1, 1)) if psf is None else psf
     measured = [Measurement(y=a, truth=a, psf=psf, T=1.0, level=NoiseLevel(0.0, sigma)) for a in y]
     rngs = [generator("more", seed, i) for i in range(len(measured))]
@@ -153,10 +153,10 @@ def test_adjoint_ddim_keeps_or_recomputes_epsilon(epsilon: str) -> None:
 
 
 def test_adjoint_ddim_of_worthless_data_samples_the_prior_either_way() -> None:
-    kept, recomputed = (
-        solve("adjoint_ddim", problem([picture()], sigma=1e4), steps=8, epsilon=e) for e in ("kept", "recomputed")
+    same, recomputed = (
+        solve("adjoint_ddim", problem([picture()], sigma=1e4), steps=8, epsilon=e) for e in ("same", "recomputed")
     )
-    assert torch.allclose(kept, recomputed, atol=1e-5)
+    assert torch.allclose(same, recomputed, atol=1e-5)
 
 
 # --- ddrm -----------------------------------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def test_ddrm_keeps_the_marginals_of_the_forward_process_in_every_frequency(eta_
     assert len(prior.asked) == 8
     for asked, t in prior.asked:
         a, s = prior.schedule.scales(torch.tensor(t))
-        found = power(asked / a) / (s / a) ** 2
-        assert torch.allclose(found.mean(0), torch.ones(side // 2 + 1, dtype=torch.float64), atol=0.12)
-        assert found.mean() == pytest.approx(1, abs=0.03)
+        ratio = power(asked / a) / (s / a) ** 2
+        assert torch.allclose(ratio.mean(0), torch.ones(side // 2 + 1, dtype=torch.float64), atol=0.12)
+        assert ratio.mean() == pytest.approx(1, abs=0.03)
 
 
 def test_ddrm_of_clean_unblurred_data_returns_them() -> None:
@@ -294,10 +294,10 @@ def test_vpsde_visits_the_cosine_schedule_as_far_as_the_prior_goes() -> None:
     solve("vpsde_denoise", problem([picture(side=8)], prior=prior), steps=9, schedule="cosine")
     cosine = Schedule.make("cosine")
     wanted = cosine.sigma(torch.linspace(len(cosine) - 1, 0, 9, dtype=torch.float64))
-    found = prior.schedule.sigma(torch.tensor([t for _, t in prior.asked], dtype=torch.float64))
+    sigmas = prior.schedule.sigma(torch.tensor([t for _, t in prior.asked], dtype=torch.float64))
     ends = prior.schedule.log_sigmas[[0, -1]].exp()
-    assert torch.allclose(found, wanted.clamp(ends[0], ends[1]), rtol=1e-6)
-    assert (found[1:-1] == wanted.clamp(ends[0], ends[1])[1:-1]).float().mean() < 1  # not the prior's own
+    assert torch.allclose(sigmas, wanted.clamp(ends[0], ends[1]), rtol=1e-6)
+    assert (sigmas[1:-1] == wanted.clamp(ends[0], ends[1])[1:-1]).float().mean() < 1  # not the prior's own
 
 
 def test_both_forms_of_vpsde_lose_to_one_evaluation_and_the_form_of_the_code_by_far() -> None:

@@ -88,8 +88,8 @@ def test_haar_fista_without_spinning_reaches_a_stationary_point():
     assert slope.coarse.abs().max() < 1e-3 * weight
     for g, d in zip(slope.details, at.details, strict=True):
         assert (g.abs() <= 1.001 * weight).all()
-        kept = d.abs() > 1e-4
-        torch.testing.assert_close(g[kept], (weight[:, None] * d.sign())[kept], rtol=1e-3, atol=0)
+        large = d.abs() > 1e-4
+        torch.testing.assert_close(g[large], (weight[:, None] * d.sign())[large], rtol=1e-3, atol=0)
 
 
 def test_cycle_spinning_removes_blocks():

@@ -88,17 +88,17 @@ def test_crops_of_a_photograph_are_one_cluster_also_where_cells_are_missing():
 def test_without_skewness_the_interval_and_p_value_are_scipys():
     x = np.array([-3.0, -1.0, 0.5, 1.0, 2.5])  # skewness 0 about its mean, 0
     x = np.concatenate([x, -x]) + 0.7
-    found = estimate(influences(x[None], Design.of(np.zeros(10), np.arange(10))))
+    estimated = estimate(influences(x[None], Design.of(np.zeros(10), np.arange(10))))
     expected: Any = stats.ttest_1samp(x, 0)  # scipy's stubs know no field of it
     low, high = expected.confidence_interval()
-    assert np.ravel(found.interval()) == pytest.approx([low, high])
-    assert found.p_value()[0] == pytest.approx(expected.pvalue)
+    assert np.ravel(estimated.interval()) == pytest.approx([low, high])
+    assert estimated.p_value()[0] == pytest.approx(expected.pvalue)
 
 
 def test_the_skewness_of_a_mean_is_scipys_over_the_root_of_the_number():
     x = np.random.default_rng(3).exponential(size=(4, 11))
-    found = estimate(influences(x, Design.of(np.zeros(11), np.arange(11))))
-    assert found.skew == pytest.approx(stats.skew(x, axis=1, bias=False) / np.sqrt(11))
+    estimated = estimate(influences(x, Design.of(np.zeros(11), np.arange(11))))
+    assert estimated.skew == pytest.approx(stats.skew(x, axis=1, bias=False) / np.sqrt(11))
 
 
 @pytest.mark.parametrize("delta", [-1.5, -0.3, 0.0, 0.3, 1.5])
@@ -110,15 +110,15 @@ def test_halls_transformation_is_inverted(delta):
 @pytest.mark.parametrize("level", [0.8, 0.95, 0.99])
 def test_a_p_value_is_small_exactly_when_zero_lies_outside(level):
     x = np.random.default_rng(4).exponential(size=(400, 8)) - 0.4
-    found = estimate(influences(x, Design.of(np.zeros(8), np.arange(8))))
-    low, high = found.interval(level)
-    assert ((found.p_value() < 1 - level) == ((low > 0) | (high < 0))).all()
+    estimated = estimate(influences(x, Design.of(np.zeros(8), np.arange(8))))
+    low, high = estimated.interval(level)
+    assert ((estimated.p_value() < 1 - level) == ((low > 0) | (high < 0))).all()
 
 
 def test_identical_values_have_an_interval_of_no_width_and_p_values_of_one_or_zero():
-    found = estimate(influences(np.array([[0.0] * 4, [2.0] * 4]), Design.of(np.zeros(4), np.arange(4))))
-    assert np.ravel(found.interval()) == pytest.approx([0, 2, 0, 2])
-    assert found.p_value().tolist() == [1, 0]
+    estimated = estimate(influences(np.array([[0.0] * 4, [2.0] * 4]), Design.of(np.zeros(4), np.arange(4))))
+    assert np.ravel(estimated.interval()) == pytest.approx([0, 2, 0, 2])
+    assert estimated.p_value().tolist() == [1, 0]
 
 
 @pytest.mark.slow
@@ -126,7 +126,7 @@ def test_identical_values_have_an_interval_of_no_width_and_p_values_of_one_or_ze
 def test_among_equal_rows_the_best_stays_a_candidate_and_rank_ranges_hold(rows):
     rng, tables, groups = np.random.default_rng(5), 300, 10
     design = Design.of(np.zeros(groups), np.arange(groups))
-    kept = marginal = simultaneous = 0
+    covered = marginal = simultaneous = 0
     for _ in range(tables):
         rivals = Rivals(influences(rng.standard_normal((rows, groups)), design))
         best, ranges, all_ranges = (
@@ -135,10 +135,10 @@ def test_among_equal_rows_the_best_stays_a_candidate_and_rank_ranges_hold(rows):
             rank_ranges(rivals, simultaneous=True),
         )
         assert best is not None
-        kept += bool(best.maybe[0])
+        covered += bool(best.maybe[0])
         marginal += bool(ranges and ranges[0] == (1, rows))
         simultaneous += bool(all_ranges and set(all_ranges) == {(1, rows)})
-    assert min(kept, marginal, simultaneous) / tables >= 0.92
+    assert min(covered, marginal, simultaneous) / tables >= 0.92
 
 
 def test_the_gap_to_the_best_lies_in_its_constrained_interval():

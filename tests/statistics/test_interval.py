@@ -8,9 +8,9 @@ from bench.statistics.interval import SURE, called, means, t_quantile
 
 def one(values, groups, settings=None, kernels=None):
     """Mean, low and high of one row of values."""
-    found = means(np.atleast_2d(values), settings or np.zeros(len(groups)), groups, kernels)
-    low, high = found.interval()
-    return float(found.mean[0]), float(low[0]), float(high[0])
+    estimate = means(np.atleast_2d(values), settings or np.zeros(len(groups)), groups, kernels)
+    low, high = estimate.interval()
+    return float(estimate.mean[0]), float(low[0]), float(high[0])
 
 
 def test_t_quantiles_are_those_of_printed_tables():

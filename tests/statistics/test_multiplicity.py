@@ -34,8 +34,8 @@ def test_benjamini_and_hochberg_keeps_the_share_of_false_discoveries_below_its_l
     true = np.arange(10) < 5
     for _ in range(2000):
         p = np.where(true, rng.uniform(size=10) * 1e-3, rng.uniform(size=10))
-        found = benjamini_hochberg(p) < 0.05
-        shares.append((found & ~true).sum() / max(found.sum(), 1))
+        rejected = benjamini_hochberg(p) < 0.05
+        shares.append((rejected & ~true).sum() / max(rejected.sum(), 1))
     assert np.mean(shares) < 0.05
 
 

@@ -1,4 +1,4 @@
-"""The sentences above a table: they name what was found out, and claim nothing else."""
+"""The sentences above a table: they name what the tests carry, and claim nothing else."""
 
 import re
 

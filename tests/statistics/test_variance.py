@@ -43,20 +43,20 @@ def test_in_a_balanced_one_way_layout_it_is_the_analysis_of_variance():
     x = np.random.default_rng(1).normal(size=(6, 4)) + np.arange(6)[:, None]
     within = x.var(1, ddof=1).mean()
     between = 4 * x.mean(1).var(ddof=1)
-    found = variance_components(x.ravel(), {"photograph": np.repeat(np.arange(6), 4)})
-    assert found["rest"] == pytest.approx(within)
-    assert found["photograph"] == pytest.approx((between - within) / 4)
+    parts = variance_components(x.ravel(), {"photograph": np.repeat(np.arange(6), 4)})
+    assert parts["rest"] == pytest.approx(within)
+    assert parts["photograph"] == pytest.approx((between - within) / 4)
 
 
 def test_kernels_of_their_own_cannot_be_told_from_photographs():
     photo = np.repeat(np.arange(6), 4)
-    found = variance_components(np.random.default_rng(2).normal(size=24), {"photograph": photo, "kernel": photo})
-    assert np.isnan(found["photograph"])
-    assert np.isnan(found["kernel"])
-    assert np.isfinite(found["photograph × kernel"])
+    parts = variance_components(np.random.default_rng(2).normal(size=24), {"photograph": photo, "kernel": photo})
+    assert np.isnan(parts["photograph"])
+    assert np.isnan(parts["kernel"])
+    assert np.isfinite(parts["photograph × kernel"])
 
 
 def test_a_factor_of_one_level_is_left_out_and_nothing_has_no_components():
-    found = variance_components(np.arange(4.0), {"kernel": ["k"] * 4, "photograph": list("aabb")})
-    assert "kernel" not in found
+    parts = variance_components(np.arange(4.0), {"kernel": ["k"] * 4, "photograph": list("aabb")})
+    assert "kernel" not in parts
     assert all(np.isnan(v) for v in variance_components(np.array([np.nan]), {"photograph": ["a"]}).values())

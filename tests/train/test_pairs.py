@@ -37,9 +37,9 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def recipe(tmp_path: Path, **changes: Any) -> ConditionalRecipe | RestorerRecipe:
-    found = read(write_recipe(tmp_path / "r.yaml", **changes))
-    assert isinstance(found, ConditionalRecipe | RestorerRecipe)
-    return found
+    plan = read(write_recipe(tmp_path / "r.yaml", **changes))
+    assert isinstance(plan, ConditionalRecipe | RestorerRecipe)
+    return plan
 
 
 def exposures(*blur: dict[str, Any], noise: dict[str, Any] | None = None, seed: int = 0) -> Exposures:
@@ -50,8 +50,8 @@ def exposures(*blur: dict[str, Any], noise: dict[str, Any] | None = None, seed: 
 def drawn(some: Exposures, n: int = 40) -> tuple[set[bytes], set[float], set[float]]:
     """The different PSFs, exposures and noise levels in n draws."""
     scene = np.full((1, 24, 24), 0.5)
-    found = [some([scene], np.random.default_rng(i)) for i in range(n)]
-    return {m.psf.tobytes() for m in found}, {m.T for m in found}, {float(m.level.sigma) for m in found}
+    measured = [some([scene], np.random.default_rng(i)) for i in range(n)]
+    return {m.psf.tobytes() for m in measured}, {m.T for m in measured}, {float(m.level.sigma) for m in measured}
 
 
 # --- the four modes of study 001 -------------------------------------------------------------------------------

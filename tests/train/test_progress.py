@@ -32,21 +32,21 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_lines_say_the_step_the_mean_loss_the_rate_and_the_time_left(capsys: pytest.CaptureFixture[str]) -> None:
-    said = Progress(10, 20, terminal=False, every=0)
-    said.began -= 30  # ten steps are done in 30 s: ten more take as long
+    progress = Progress(10, 20, terminal=False, every=0)
+    progress.began -= 30  # ten steps are done in 30 s: ten more take as long
     for step, loss in ((19, 1.0), (20, 3.0)):
-        said.step(step, loss, 1e-3)
+        progress.step(step, loss, 1e-3)
     first, second = capsys.readouterr().err.splitlines()
     assert first.startswith("step 19/20  loss 1  lr 0.001  left 0:00:0")
     assert "step 20/20  loss 2.01" in second
-    assert said.left(15, said.began + 30) == timedelta(seconds=30)
+    assert progress.left(15, progress.began + 30) == timedelta(seconds=30)
 
 
 def test_a_bar_in_a_terminal_leaves_the_lines_of_validations_above_it(capsys: pytest.CaptureFixture[str]) -> None:
-    said = Progress(0, 4, terminal=True)
-    said.step(1, 0.5, 1e-3)
-    said.say("step 1/4  psnr_25 [27.1]")
-    said.close()
+    progress = Progress(0, 4, terminal=True)
+    progress.step(1, 0.5, 1e-3)
+    progress.say("step 1/4  psnr_25 [27.1]")
+    progress.close()
     assert "step 1/4  psnr_25 [27.1]" in capsys.readouterr().err
 
 
@@ -71,9 +71,9 @@ def test_a_training_stopped_before_its_first_validation_says_that_there_are_no_w
     words = ["train", str(recipe), "--out", str(out), "--data-root", str(root)]
     words += ["--export", str(tmp_path / "w.safetensors")] if export else []
     done = CliRunner().invoke(app, words)
-    said = str(done.exception) if export else done.output
+    message = str(done.exception) if export else done.output
     assert isinstance(done.exception, TrainingError) is export
-    assert "no weights yet: the training stopped before its first validation" in said
+    assert "no weights yet: the training stopped before its first validation" in message
     assert (out / "last.safetensors").is_file()
 
 

@@ -111,8 +111,8 @@ def test_finish_lets_the_rate_decay_from_the_last_checkpoint_on(recipe, tmp_path
     with asked_to_stop(signal.SIGTERM, after=6):
         run(recipe, tmp_path / "a", root)
     run(recipe, tmp_path / "a", root, resume=True, finish=True)
-    kept = checkpoint.read(tmp_path / "a/last.safetensors")[1]
-    assert kept["step"] == kept["recipe"]["steps"] == 6 + TINY["optimiser"]["decay"]
+    state = checkpoint.read(tmp_path / "a/last.safetensors")[1]
+    assert state["step"] == state["recipe"]["steps"] == 6 + TINY["optimiser"]["decay"]
     assert checkpoint.read(tmp_path / "a/trunk.safetensors")[1]["step"] == 6
 
 
@@ -122,8 +122,8 @@ def test_the_decay_may_change_until_it_has_begun(recipe, tmp_path, root):
         run(recipe, tmp_path / "a", root)
     with asked_to_stop(signal.SIGTERM, after=7):
         run(shorter, tmp_path / "a", root, resume=True, finish=True)
-    kept = checkpoint.read(tmp_path / "a/last.safetensors")[1]
-    assert (kept["step"], kept["recipe"]["steps"]) == (7, 8)
+    state = checkpoint.read(tmp_path / "a/last.safetensors")[1]
+    assert (state["step"], state["recipe"]["steps"]) == (7, 8)
     with pytest.raises(TrainingError, match="decays over 2 steps already, not over 4"):
         run(recipe, tmp_path / "a", root, resume=True, finish=True)
 

@@ -46,9 +46,9 @@ def test_sprox_is_the_exact_score_where_opponent_colours_are_independent() -> No
 def test_correlations_that_opponent_colours_leave_cost_sprox_little() -> None:
     prior = ColourPrior(skewed())
     scene = ColourScene.make(prior, 0.1)
-    _, found = linear.moments(made("sprox", steps=20, adapt=False, integrator="dpm", photons="mean"), prior, scene)
-    assert found is not None
-    assert 0.02 < w2(found, scene.apart).value < 0.1
+    _, reached = linear.moments(made("sprox", steps=20, adapt=False, integrator="dpm", photons="mean"), prior, scene)
+    assert reached is not None
+    assert 0.02 < w2(reached, scene.apart).value < 0.1
 
 
 ALIKE: dict[str, dict[str, Any]] = {

@@ -67,8 +67,8 @@ def test_the_error_of_the_gaussian_denoiser_is_what_it_says() -> None:
     at = at_sigma(PRIOR.schedule, sigma)
     noisy = at.a * (x + sigma * torch.from_numpy(rng.standard_normal(x.shape)))
     error = x - PRIOR.x0(noisy, torch.full((len(x),), at.t, dtype=torch.float64))
-    found = (torch.fft.rfft2(error).abs() ** 2).mean((0, 1)) / 256
-    assert torch.allclose(found / PRIOR.error_power(sigma, (16, 16), x), torch.ones(16, 9).double(), atol=0.2)
+    power = (torch.fft.rfft2(error).abs() ** 2).mean((0, 1)) / 256
+    assert torch.allclose(power / PRIOR.error_power(sigma, (16, 16), x), torch.ones(16, 9).double(), atol=0.2)
 
 
 # --- the exact sampler ----------------------------------------------------------------------------------------
@@ -87,9 +87,9 @@ def test_the_exact_score_comes_as_close_as_its_number_of_steps_allows(
     integrator: exact.Integrator, spacing: exact.Spacing, n: int, low: float, high: float
 ) -> None:
     scene = Scene.make(PRIOR, 0.1)
-    found = moments.w2(exact.moments(scene, PRIOR.schedule, n, integrator, spacing), scene)
-    assert found.error == 0
-    assert low < found.value < high
+    distance = moments.w2(exact.moments(scene, PRIOR.schedule, n, integrator, spacing), scene)
+    assert distance.error == 0
+    assert low < distance.value < high
 
 
 def test_the_corrected_denoiser_of_a_sampler_is_the_exact_conditional_one() -> None:
@@ -109,11 +109,11 @@ def test_the_corrected_denoiser_of_a_sampler_is_the_exact_conditional_one() -> N
 
 def test_exact_samples_score_zero_on_average_however_few() -> None:
     scene = Scene.make(PRIOR, 0.1, size=32)
-    found = [Moments.of(posterior_samples(scene, 4, i)) for i in range(60)]
+    runs = [Moments.of(posterior_samples(scene, 4, i)) for i in range(60)]
     for score in (moments.w2_squared, moments.bias2):
-        values = torch.tensor([score(m, scene).value for m in found])
+        values = torch.tensor([score(m, scene).value for m in runs])
         assert abs(values.mean()) < 3 * values.std() / math.sqrt(60)
-        assert float(values.std()) == pytest.approx(float(np.mean([score(m, scene).error for m in found])), rel=0.35)
+        assert float(values.std()) == pytest.approx(float(np.mean([score(m, scene).error for m in runs])), rel=0.35)
 
 
 def test_scores_of_samples_with_a_known_fault_are_that_fault() -> None:
@@ -121,10 +121,10 @@ def test_scores_of_samples_with_a_known_fault_are_that_fault() -> None:
     tr = float(scene.variance.sum())
     off = PRIOR.draw((64, 64), np.random.default_rng(5)) * 0.1
     x = scene.mean + off + 1.3 * (posterior_samples(scene, 64) - scene.mean)
-    found, shifted = Moments.of(x), float((off**2).sum()) / tr
-    assert moments.bias2(found, scene).value == pytest.approx(shifted, rel=0.1)
-    assert moments.ratio(found, scene, scene.observed).value == pytest.approx(1.69, rel=0.05)
-    assert moments.w2(found, scene).value == pytest.approx(math.sqrt(shifted + 0.09), rel=0.05)
+    sampled, shifted = Moments.of(x), float((off**2).sum()) / tr
+    assert moments.bias2(sampled, scene).value == pytest.approx(shifted, rel=0.1)
+    assert moments.ratio(sampled, scene, scene.observed).value == pytest.approx(1.69, rel=0.05)
+    assert moments.w2(sampled, scene).value == pytest.approx(math.sqrt(shifted + 0.09), rel=0.05)
 
 
 def test_the_posterior_mean_as_a_point_estimate_scores_one() -> None:
@@ -144,8 +144,8 @@ def test_chi2_and_crps_from_moments_are_those_of_samples() -> None:
 
 
 def test_the_correction_of_a_standard_deviation_is_the_textbooks() -> None:
-    found = moments.c4(torch.tensor([1.0, 4.0, math.inf], dtype=torch.float64))
-    assert found.tolist() == pytest.approx([math.sqrt(2 / math.pi), 0.9399856, 1.0], rel=1e-6)
+    factors = moments.c4(torch.tensor([1.0, 4.0, math.inf], dtype=torch.float64))
+    assert factors.tolist() == pytest.approx([math.sqrt(2 / math.pi), 0.9399856, 1.0], rel=1e-6)
 
 
 # --- the mixture ----------------------------------------------------------------------------------------------
@@ -218,8 +218,8 @@ def test_the_blur_of_a_patch_is_a_matrix() -> None:
 def test_the_error_spectrum_of_the_mixture_never_exceeds_the_noise_by_more_than_chance() -> None:
     prior, like = MixturePrior(), torch.zeros(1, dtype=torch.float64)
     pairs = torch.tensor([1.0, *[2.0] * 7, 1.0]) / SIDE
-    found = [prior.error_power(s, (SIDE, SIDE), like) for s in (0.03, 0.1, 0.5, 3.0, math.inf)]
-    powers = [float((C * pairs).sum(1).mean()) for C in found]
+    spectra = [prior.error_power(s, (SIDE, SIDE), like) for s in (0.03, 0.1, 0.5, 3.0, math.inf)]
+    powers = [float((C * pairs).sum(1).mean()) for C in spectra]
     assert powers == sorted(powers)
     assert powers[0] < 0.03**2
     assert powers[-1] == pytest.approx(float(prior.mixture.variance().mean()), rel=0.2)

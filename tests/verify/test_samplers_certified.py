@@ -34,10 +34,10 @@ def short(name: str, steps: int = 6) -> Solver:
 
 
 def exact(name: str, **settings: Any) -> Moments:
-    how, found = linear.moments(made(name, **settings), PRIOR, SCENE)
+    how, linear_moments = linear.moments(made(name, **settings), PRIOR, SCENE)
     assert how != "samples"
-    assert found is not None
-    return found
+    assert linear_moments is not None
+    return linear_moments
 
 
 def sampled(name: str, n: int, **settings: Any) -> Moments:
@@ -63,8 +63,8 @@ def test_an_estimate_does_not_depend_on_the_units_of_the_problem(name: str) -> N
 @pytest.mark.slow
 @pytest.mark.parametrize("name", [n for n in NAMES if not n.startswith("deepinv_")])
 def test_our_samplers_have_a_grade_at_the_main_noise_level(name: str) -> None:
-    found = examine(name, quick=True, kind="point" if name in POINTS else None)
-    assert found.grade != "F" or name in KNOWN, found.faults
+    certificate = examine(name, quick=True, kind="point" if name in POINTS else None)
+    assert certificate.grade != "F" or name in KNOWN, certificate.faults
 
 
 #: Solvers that draw random numbers on the way to one point.
@@ -78,18 +78,18 @@ KNOWN = {"adjoint_ddim", "ddrm", "daps"}
 
 @pytest.mark.parametrize(("steps", "limit"), [(10, 0.035), (20, 0.03), (50, 0.01)])
 def test_sprox_is_near_exact_in_few_evaluations(steps: int, limit: float) -> None:
-    found = exact("sprox", steps=steps, integrator="dpm", adapt=False)
-    assert moments.w2(found, SCENE).value < limit
-    assert abs(moments.bias2(found, SCENE).value) < 1e-3
+    reached = exact("sprox", steps=steps, integrator="dpm", adapt=False)
+    assert moments.w2(reached, SCENE).value < limit
+    assert abs(moments.bias2(reached, SCENE).value) < 1e-3
 
 
 def test_ancestral_sprox_is_the_exact_sampler_of_as_many_steps() -> None:
     from bench.verify.oracles.exact import moments as ideal
 
-    found = exact("sprox", steps=20, eta=1.0, adapt=False)
+    reached = exact("sprox", steps=20, eta=1.0, adapt=False)
     expected = ideal(SCENE, PRIOR.schedule, 20, "ancestral", "logsnr")
-    assert torch.allclose(found.mean, expected.mean, atol=1e-9)
-    assert torch.allclose(found.variance, expected.variance, atol=1e-9)
+    assert torch.allclose(reached.mean, expected.mean, atol=1e-9)
+    assert torch.allclose(reached.variance, expected.variance, atol=1e-9)
 
 
 def test_sprox_by_ddim_converges_to_the_posterior() -> None:
@@ -108,8 +108,8 @@ def test_sprox_by_ddim_is_within_one_per_cent_in_1000_steps(monkeypatch: pytest.
 
     rngs = [linear.Scripted(0, 0 * np.ones((1, 1))), linear.Scripted(0, np.ones((1, 1)))]
     quiet, kicked = runs.draw(solver, PRIOR, y, SCENE.psf, SCENE.sigma, rngs)
-    found = Moments(quiet, torch.fft.fft2(kicked - quiet).abs() ** 2)
-    assert moments.w2(found, SCENE).value < 0.01
+    reached = Moments(quiet, torch.fft.fft2(kicked - quiet).abs() ** 2)
+    assert moments.w2(reached, SCENE).value < 0.01
 
 
 def test_a_warm_start_costs_sprox_little() -> None:
@@ -118,9 +118,9 @@ def test_a_warm_start_costs_sprox_little() -> None:
 
 @pytest.mark.slow
 def test_sprox_on_the_mixture_is_scored_close_to_exact_samples() -> None:
-    found = mixture.score(made("sprox"), MixturePrior(), patches=4)
-    assert found.crps < 1.15 * found.crps_exact
-    assert 0.8 < found.chi2 < 1.25
+    scores = mixture.score(made("sprox"), MixturePrior(), patches=4)
+    assert scores.crps < 1.15 * scores.crps_exact
+    assert 0.8 < scores.chi2 < 1.25
 
 
 # --- the others -----------------------------------------------------------------------------------------------
@@ -128,27 +128,27 @@ def test_sprox_on_the_mixture_is_scored_close_to_exact_samples() -> None:
 
 @pytest.mark.slow
 def test_diffpir_in_consistent_units_is_close_to_the_posterior() -> None:
-    found = exact("diffpir", lam=1.75, zeta=0.3, steps=100)
-    assert moments.w2(found, SCENE).value < 0.12
-    assert 0.8 < moments.chi2(found, SCENE) < 1.25
+    reached = exact("diffpir", lam=1.75, zeta=0.3, steps=100)
+    assert moments.w2(reached, SCENE).value < 0.12
+    assert 0.8 < moments.chi2(reached, SCENE) < 1.25
 
 
 @pytest.mark.slow
 def test_the_published_lambda_of_diffpir_is_wrong_in_consistent_units() -> None:
-    found = exact("diffpir", lam=7.0, zeta=0.3, steps=100)
-    assert moments.w2(found, SCENE).value > 0.3
+    reached = exact("diffpir", lam=7.0, zeta=0.3, steps=100)
+    assert moments.w2(reached, SCENE).value > 0.3
 
 
 def test_pigdm_is_close_to_the_posterior_in_few_steps_already() -> None:
-    found = exact("pigdm", steps=40)
-    assert moments.w2(found, SCENE).value < 0.3
-    assert 0.8 < moments.chi2(found, SCENE) < 1.25
+    reached = exact("pigdm", steps=40)
+    assert moments.w2(reached, SCENE).value < 0.3
+    assert 0.8 < moments.chi2(reached, SCENE) < 1.25
 
 
 @pytest.mark.slow
 def test_pigdm_is_within_nine_per_cent_in_1000_steps() -> None:
-    found = moments.w2(sampled("pigdm", 64, steps=1000), SCENE)
-    assert found.value - found.error < 0.09
+    reached = moments.w2(sampled("pigdm", 64, steps=1000), SCENE)
+    assert reached.value - reached.error < 0.09
 
 
 @pytest.mark.slow
@@ -166,15 +166,15 @@ def test_red_diff_finds_one_point_from_every_start() -> None:
 
 @pytest.mark.slow
 def test_red_diff_is_a_point_estimate_near_the_posterior_mean() -> None:
-    found = sampled("reddiff", 8, lam=1.0)
-    assert moments.bias2(found, SCENE).value < 0.1
+    reached = sampled("reddiff", 8, lam=1.0)
+    assert moments.bias2(reached, SCENE).value < 0.1
     everywhere = torch.ones_like(SCENE.observed)
-    assert moments.ratio(found, SCENE, everywhere).value < 0.3
+    assert moments.ratio(reached, SCENE, everywhere).value < 0.3
 
 
 def test_pnp_hqs_with_the_weight_of_bayes_is_the_posterior_mean() -> None:
-    found = exact("pnp_hqs", steps=30, lam=1.0, last=0.3)
-    assert moments.bias2(found, SCENE).value < 5e-3
+    reached = exact("pnp_hqs", steps=30, lam=1.0, last=0.3)
+    assert moments.bias2(reached, SCENE).value < 5e-3
 
 
 @pytest.mark.slow

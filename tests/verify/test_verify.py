@@ -100,9 +100,9 @@ def test_the_wrong_noise_level_shows_where_the_data_speak() -> None:
 
 
 def test_a_batch_that_mixes_its_images_fails() -> None:
-    found = graded("batch")
-    assert found.grade == "F"
-    assert any(f.startswith("batch: ") for f in found.faults)
+    certificate = graded("batch")
+    assert certificate.grade == "F"
+    assert any(f.startswith("batch: ") for f in certificate.faults)
 
 
 def test_a_sampler_that_draws_otherwise_is_measured_by_samples() -> None:
@@ -159,18 +159,18 @@ def test_an_estimate_that_is_not_finite_is_an_error_with_its_reason() -> None:
 
 
 def test_a_point_estimate_is_judged_by_its_bias_alone() -> None:
-    found = graded("collapsed", kind="point")
-    assert found.grade == "A"
-    assert "bias²" in found.text
-    assert found.json().keys().isdisjoint({"w2", "exact_w2"})
+    certificate = graded("collapsed", kind="point")
+    assert certificate.grade == "A"
+    assert "bias²" in certificate.text
+    assert certificate.json().keys().isdisjoint({"w2", "exact_w2"})
 
 
 def test_a_solver_with_a_prior_of_its_own_is_not_judged_on_accuracy() -> None:
-    found = examine("tikhonov", {"mu": 1000.0}, quick=True)
-    assert found.kind == "other"
-    assert found.grade is None
-    assert found.verdict == "not judged"
-    assert found.scores[0].bias2.value > 0.3  # far too smooth
+    certificate = examine("tikhonov", {"mu": 1000.0}, quick=True)
+    assert certificate.kind == "other"
+    assert certificate.grade is None
+    assert certificate.verdict == "not judged"
+    assert certificate.scores[0].bias2.value > 0.3  # far too smooth
 
 
 # --- exact moments --------------------------------------------------------------------------------------------
@@ -178,12 +178,12 @@ def test_a_solver_with_a_prior_of_its_own_is_not_judged_on_accuracy() -> None:
 
 def test_exact_moments_are_those_of_many_samples() -> None:
     solver, scene = made("sprox", steps=6, eta=1.0, adapt=False), Scene.make(PRIOR, 0.1)
-    how, found = linear.moments(solver, PRIOR, scene)
+    how, linear_moments = linear.moments(solver, PRIOR, scene)
     assert how == "affine"
-    assert found is not None
+    assert linear_moments is not None
     drawn = Moments.of(runs.draw(solver, PRIOR, scene.y.expand(64, -1, -1), scene.psf, 0.1, runs.generators(64)))
-    assert float((drawn.variance / found.variance).mean()) == pytest.approx(1, abs=0.01)
-    exact, sampled = moments.w2(found, scene), moments.w2(drawn, scene)
+    assert float((drawn.variance / linear_moments.variance).mean()) == pytest.approx(1, abs=0.01)
+    exact, sampled = moments.w2(linear_moments, scene), moments.w2(drawn, scene)
     assert abs(exact.value - sampled.value) < 4 * sampled.error
 
 
@@ -232,14 +232,14 @@ def test_the_options_of_a_setting_are_read_from_its_declaration() -> None:
 
 
 def test_a_written_certificate_is_what_the_report_reads(tmp_path: Path) -> None:
-    found = graded()
-    assert found.write(tmp_path).parent == tmp_path / "certificates"
+    certificate = graded()
+    assert certificate.write(tmp_path).parent == tmp_path / "certificates"
     (row,) = read([tmp_path])
     assert (row["solver"], row["grade"], row["verdict"]) == ("exact_posterior", "A", "pass")
     assert row["settings"] == {"fault": ""}
     assert row["w2"] < 1e-6
     assert "W₂" in row["text"]
-    assert json.loads(json.dumps(found.json(), allow_nan=False))["checks"][0]["name"] == "contract"
+    assert json.loads(json.dumps(certificate.json(), allow_nan=False))["checks"][0]["name"] == "contract"
 
 
 def test_a_run_gets_one_certificate_for_each_sampler_and_settings_and_makes_none_twice(
@@ -281,10 +281,10 @@ def test_the_command_prints_a_table_and_fails_with_the_solver(tmp_path: Path) ->
 
 
 def test_a_certificate_lists_what_keeps_it_from_an_a_the_worst_first() -> None:
-    found = graded("collapsed")
-    assert not math.isnan(found.scores[0].w2.value)
-    assert found.json()["faults"] == found.faults
-    letters = [f.split(": ")[2][0] for f in found.faults]
+    certificate = graded("collapsed")
+    assert not math.isnan(certificate.scores[0].w2.value)
+    assert certificate.json()["faults"] == certificate.faults
+    letters = [f.split(": ")[2][0] for f in certificate.faults]
     assert letters == sorted(letters, reverse=True)
 
 
@@ -296,8 +296,8 @@ def test_a_number_has_the_best_grade_whose_interval_it_reaches_within_its_error(
 
 
 def test_a_solver_that_refuses_to_deblur_is_examined_without_blur() -> None:
-    found = examine("tstar_denoise", {"sample": 20}, quick=True)
-    assert found.scores[0].bias2.value < 0.02
-    assert found.scores[0].w2.value < 0.3
+    certificate = examine("tstar_denoise", {"sample": 20}, quick=True)
+    assert certificate.scores[0].bias2.value < 0.02
+    assert certificate.scores[0].w2.value < 0.3
     mean = examine("tstar_denoise", quick=True, kind="point")
     assert mean.scores[0].bias2.value < 1e-9
