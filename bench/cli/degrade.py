@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from bench.cli.grid_file import named_grid
+
 
 def command(
     grid: Annotated[str, typer.Argument(help="A grid file, or the name of a shipped grid.")],
@@ -22,7 +24,6 @@ def command(
     The measurements are the same, bit for bit before rounding, as those that bench run uses.
     """
     from bench.errors import SettingError, did_you_mean
-    from bench.grid.read import find_grid, read_grid
     from bench.running.degrade import FORMATS, write_dataset
 
     if split not in ("test", "val"):
@@ -30,5 +31,5 @@ def command(
     if form not in FORMATS:
         raise SettingError(f"--format {form!r}. {did_you_mean(form, FORMATS)}")
     chosen: Literal["test", "val"] = "val" if split == "val" else "test"
-    count = write_dataset(read_grid(find_grid(grid)), out, chosen, form, limit)
+    count = write_dataset(named_grid(grid), out, chosen, form, limit)
     typer.echo(f"{out / 'manifest.csv'}: {count} measurements")

@@ -14,6 +14,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+from bench.cli.grid_file import named_grid
 from bench.report.results import Results
 
 __all__ = ["Results", "load", "run"]
@@ -75,9 +76,9 @@ def load(*folders: str | Path) -> Results:
 
 
 def _read(grid: str | Path | Mapping[str, Any]) -> Any:
-    from bench.grid.read import find_grid, parse_grid, read_grid
+    from bench.grid.read import parse_grid
     from bench.grid.yaml import dump_yaml, parse_yaml
 
     if not isinstance(grid, Mapping):
-        return read_grid(find_grid(str(grid)))
+        return named_grid(str(grid))
     return parse_grid(parse_yaml(dump_yaml(dict(grid)), "grid"), Path.cwd())

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bench.cli.grid_file import named_grid
+
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
@@ -58,14 +60,12 @@ def command(
     The same command resumes an interrupted run and recomputes nothing that is done. Exits 4 if a cell failed.
     """
     from bench.grid.conditions import Expression
-    from bench.grid.read import find_grid, read_grid
     from bench.report.terminal import preliminary
     from bench.running.parsl import site as sites
     from bench.running.progress import progress_bar
     from bench.running.runner import Options, Runner
 
-    path = find_grid(grid)
-    parsed = read_grid(path)
+    parsed = named_grid(grid)
     folder = out or Path("runs") / parsed.name
     site = sites.find(executor)
     if site and not device and parsed.run.device == "auto":

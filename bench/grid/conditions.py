@@ -48,6 +48,11 @@ class Expression:
         except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
             raise SettingError(f"{self.text!r} is not an expression such as blur == 'disk' and T < 0.5") from error
 
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """What it asks about."""
+        return frozenset(node.id for node in ast.walk(self._tree) if isinstance(node, ast.Name))
+
     def __call__(self, names: Mapping[str, Any]) -> bool:
         """Whether it holds. A comparison with something that is None is false, but for == and !=."""
         return bool(self._value(self._tree.body, names))

@@ -22,6 +22,9 @@ from bench.plugins.describe import Plugin
 from bench.plugins.weights import find_weights, sha256
 from bench.seeds import digest
 
+#: what ``exclude`` and ``--only`` may ask about an image; images of the validation split are never left out
+OF_IMAGE = ("image", "dataset", "group")
+
 
 @dataclass(frozen=True)
 class Setting:
@@ -161,11 +164,24 @@ class Planner:
 
         Raises SettingError for unknown names.
         """
+        if not any(self._can_solve(entry, setting, Ref.of(s.plugin, s.settings)) for s in self.grid.test):
+            return False
+        if self._asks_images:
+            return any(self._passes(setting, entry, shot) for shot, _ in self.shots(setting, "test"))
+        return self._passes(setting, entry)
+
+    @cached_property
+    def _asks_images(self) -> bool:
+        expressions = [*self.grid.exclude, *([self.only] if self.only else [])]
+        return any(e.names & set(OF_IMAGE) for e in expressions)
+
+    def _passes(self, setting: Setting, entry: SolverEntry, shot: Shot | None = None) -> bool:
+        """Whether ``exclude`` and ``--only`` hold for a solver in a setting, on a shot if they ask about that."""
         prior = None if entry.prior is None else entry.prior.id
         solver = {"solver": entry.variant.base, "label": entry.label, "prior": prior}
-        names = {**self._nothing, **setting.names, **solver}
-        passes = not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
-        return passes and any(self._can_solve(entry, setting, Ref.of(s.plugin, s.settings)) for s in self.grid.test)
+        about = (None,) * 3 if shot is None else (shot.image, shot.dataset_id, shot.group)
+        names = {**self._nothing, **setting.names, **solver, **dict(zip(OF_IMAGE, about, strict=True))}
+        return not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
 
     def _can_solve(self, entry: SolverEntry, setting: Setting, dataset: Ref) -> bool:
         """Whether the PSF is known where the solver asks for it."""
@@ -231,6 +247,8 @@ class Planner:
                 if shot is not None and exposed.key != shot:
                     continue
                 if not self._can_solve(entry, setting, exposed.dataset):
+                    continue
+                if self._asks_images and phase != "val" and not self._passes(setting, entry, exposed):
                     continue
                 cell_parts = {**parts, "mismatch": mismatch, "measurement": exposed.key[:16]}
                 yield Cell(

@@ -40,9 +40,13 @@ def find_grid(name: str) -> Path:
     return path_or_shipped(name, "grids", ".yaml", GridError)
 
 
-def read_grid(path: Path) -> Grid:
-    """Read and validate a grid file. Raises GridError with file, line, what is allowed and a guess."""
-    return parse_grid(read_yaml(path), path.resolve().parent)
+def read_grid(path: Path, base: Path | None = None) -> Grid:
+    """Read and validate a grid file. Raises GridError with file, line, what is allowed and a guess.
+
+    Args:
+        base: the folder that relative paths start from; by default the file's own.
+    """
+    return parse_grid(read_yaml(path), base or path.resolve().parent)
 
 
 def parse_grid(doc: Located, base: Path) -> Grid:

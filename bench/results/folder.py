@@ -64,6 +64,16 @@ class ResultsFolder:
         """The grid as it was run."""
         return self.path / "grid.yaml"
 
+    def base_of(self, grid: Path) -> Path | None:
+        """The folder that relative paths start from in the run's own copy of its grid.
+
+        None for another file, and where that folder is gone, as after the run was moved to another machine.
+        """
+        if grid.resolve() != self.grid.resolve() or not self.facts.is_file():
+            return None
+        base = Path(self.read_facts()["grid_base"])
+        return base if base.is_dir() else None
+
     @property
     def hashes(self) -> Path:
         """A cache of the hashes of images."""

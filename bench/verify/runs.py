@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from bench.contracts import Cost, NoiseLevel
-from bench.errors import SolverError
+from bench.errors import BenchError, SolverError, line_of, message_of
 from bench.imaging.blur import Blur
 from bench.imaging.measure import Measurement
 from bench.methods.diffusion.denoiser import Denoiser, PriorModel
@@ -55,10 +57,16 @@ def scaled(problem: Problem, c: float) -> Problem:
 def solve(solver: Solver, problem: Problem) -> Tensor:
     """Estimates (B, H, W) in [-1, 1] units, of colours (B, C, H, W).
 
-    Raises SolverError when they are not finite or have another shape.
+    Raises SolverError when they are not finite or have another shape, and with the line where the solver raises.
     """
-    with torch.no_grad():
-        x = solver.solve(problem)
+    try:
+        with torch.no_grad():
+            x = solver.solve(problem)
+    except BenchError:
+        raise
+    except Exception as error:  # a plug-in may raise anything
+        at = line_of(error, Path(inspect.getfile(type(solver))))
+        raise SolverError(f"{at}: solve() raised {type(error).__name__}: {message_of(error)}") from error
     if x.shape != problem.y.shape:
         raise SolverError(f"solve() returned the shape {tuple(x.shape)}, y has {tuple(problem.y.shape)}")
     if bad := int((~torch.isfinite(x)).sum()):

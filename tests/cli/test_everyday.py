@@ -11,7 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.errors import PluginError, ResultError
+from bench.errors import PluginError, ResultError, SolverError
+from bench.grid.conditions import Expression
+from bench.grid.image_index import ImageIndex
+from bench.grid.planner import Planner
 from bench.grid.read import read_grid
 from bench.imaging.picture_files import read, write_16_bit
 from bench.running import degrade
@@ -117,3 +120,56 @@ def test_the_doctor_says_that_weights_that_were_named_are_not_there(monkeypatch:
     code, text = bench("doctor")
     assert code == 1
     assert "BENCH_LPIPS_WEIGHTS names /nowhere.pth, and there is no such file" in text
+
+
+def test_the_copy_of_a_grid_in_its_run_folder_runs_from_there_and_computes_nothing_again(tmp_path: Path) -> None:
+    pictures = tmp_path / "project" / "pictures"
+    pictures.mkdir(parents=True)
+    write_16_bit(pictures / "a.png", np.random.default_rng(0).random((1, 24, 24)))
+    grid = tmp_path / "project" / "mine.yaml"
+    grid.write_text(
+        "seed: 1\ndata: {test: {folder: {path: pictures, margin: 0}}}\nblur: [identity]\n"
+        "noise: [poisson_gaussian: {lam: .inf}]\nsolvers: [blurred]\nrun: {workers: 1}\n"
+    )
+    assert bench("run", grid)[0] == 0
+    code, text = bench("run", "runs/mine/grid.yaml", "--out", "runs/mine")
+    assert code == 0
+    assert "0 computed now" in text
+    facts = json.loads((tmp_path / "runs/mine/run.json").read_text())
+    assert facts["grid_base"] == str(pictures.parent)
+
+
+def test_only_and_exclude_choose_images(tmp_path: Path) -> None:
+    bench("new", "grid", "mine")
+    parsed = read_grid(tmp_path / "mine.yaml")
+
+    def images(text: str) -> set[str]:
+        planner = Planner(parsed, ImageIndex(), Expression(text))
+        pairs = ((s, e) for s in planner.settings for e in parsed.solvers if planner.wanted(s, e))
+        return {c.shot.image for s, e in pairs for c in planner.cells("test", e, [s])}
+
+    every = images("True")
+    one = sorted(every)[0]
+    assert len(every) > 1
+    assert images(f"image == '{one}'") == {one}
+    assert images(f"image != '{one}' and solver != 'nothing'") == every - {one}
+    assert images("image == 'nobody'") == set()
+
+
+def test_an_exception_of_a_plugin_under_verify_is_one_sentence_with_its_line(tmp_path: Path) -> None:
+    (tmp_path / "bad.py").write_text(BAD)
+    with pytest.raises(SolverError, match=r"bad\.py:10: solve\(\) raised KeyError: 'nothing'"):
+        bench("verify", "./bad.py", "--quick")
+
+
+BAD = '''"""A solver that raises."""
+
+from dataclasses import dataclass
+from bench import Problem, Solver
+
+@dataclass(frozen=True)
+class Bad(Solver):
+    """It raises."""
+    def solve(self, problem: Problem):
+        return {}["nothing"]
+'''
