@@ -40,6 +40,7 @@ class ConditionalDM(Solver):
     blind: ClassVar[bool] = True
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
+    weights_kind: ClassVar[str] = "conditional"
     reference: ClassVar[str] = "Innocenti 2023 (study 001); Saharia et al. 2022, Palette; Whang et al. 2022, CVPR"
 
     def __post_init__(self) -> None:

@@ -35,6 +35,7 @@ class ConditionalWiener(Solver):
 
     stochastic: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
+    weights_kind: ClassVar[str] = "conditional"
     reference: ClassVar[str] = "after Whang et al. 2022, CVPR, whose predictor is a network"
 
     def __post_init__(self) -> None:

@@ -24,6 +24,7 @@ class ConvIR(Solver):
 
     blind: ClassVar[bool] = True
     family: ClassVar[str] = "network"
+    weights_kind: ClassVar[str] = "restorer"
     reference: ClassVar[str] = "Cui, Ren, Cao & Knoll 2024, TPAMI 46(12)"
 
     def __post_init__(self) -> None:

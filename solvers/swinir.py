@@ -24,6 +24,7 @@ class SwinIR(Solver):
 
     blind: ClassVar[bool] = True
     family: ClassVar[str] = "network"
+    weights_kind: ClassVar[str] = "restorer"
     reference: ClassVar[str] = "Liang, Cao, Sun, Zhang, Van Gool & Timofte 2021, ICCV workshops"
 
     def __post_init__(self) -> None:

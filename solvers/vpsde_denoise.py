@@ -28,7 +28,7 @@ class VpsdeDenoise(Solver):
     denoises: ClassVar[bool] = True
     needs_prior: ClassVar[bool] = True
     family: ClassVar[str] = "diffusion"
-    reference: ClassVar[str] = "Noise to Anatomy: VP-SDE denoising of OrganAMNIST, course slides"
+    reference: ClassVar[str] = "Chaurasia, Generative Denoising for Medical Image Reconstruction, slides"
 
     def solve(self, problem: Problem) -> Tensor:
         """λ_t = s_t² / (s_t² + σ_y²) mixes y in; then Tweedie's x̂_0, noised anew to the next level."""

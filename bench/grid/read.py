@@ -24,12 +24,13 @@ from bench.grid.priors import prior_variants, refuse_weights
 from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSection
 from bench.grid.source_ids import is_id, source_ids
 from bench.grid.variants import Variant, expand
+from bench.grid.whole import mistakes_of
 from bench.grid.yaml import Located, read_yaml
 from bench.plugins.contents import from_folder
 from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
-from bench.scoring.evaluate import METRICS, with_posterior
+from bench.scoring.evaluate import with_posterior
 
 #: mistakes that are listed; whoever made more begins with these
 MOST_MISTAKES = 20
@@ -101,9 +102,12 @@ class _Entries:
     def __init__(self, doc: Located, base: Path, document: Document):
         self.doc, self.base, self.document = doc, base, document
         self.mistakes: list[tuple[int, str]] = []
+        self.keys: set[str | int] = set()  # of the file, that hold a mistake
+        self.places: dict[tuple[str, str], Path_] = {}
 
     def wrong(self, text: str, *path: str | int) -> None:
         """Note a mistake."""
+        self.keys.add(path[0] if path else "")
         self.mistakes.append((self.doc.line(*path), f"{self.doc.where(*path)}: {text}"))
 
     def raise_all(self) -> None:
@@ -164,6 +168,7 @@ class _Entries:
                         number = "trajectories of its own for every image" if own else f"{psfs} trajectories"
                         raise SettingError(f"{name} has one PSF: it cannot have {number}")
                     blurs.append(Blurring(v, psfs, random if own is None else own))
+                    self.places["blur", v.id] = path
         self.unique("blur", [b.variant.id for b in blurs])
         return blurs
 
@@ -186,6 +191,7 @@ class _Entries:
                         _require_few(axes if isinstance(axes, dict) else {})
                     tuning = tuning_of(variant, tune, oracle, section.budget, self.base)
                     solvers.append(SolverEntry(variant, tuning, label, prior))
+                    self.places["solvers", label] = path
         self.unique("solvers", [s.label for s in solvers])
         return solvers
 
@@ -261,29 +267,9 @@ class _Entries:
         settings = len(grid.blurs) * len(grid.noises) * len(grid.psf_errors) * len(grid.sigma_factors)
         if settings > limits.MOST_SETTINGS:
             self.wrong(f"{settings:,} degradations; at most {limits.MOST_SETTINGS:,} are planned", "blur")
-        self._check_sharp(grid)
-
-    def _check_sharp(self, grid: Grid) -> None:
-        """Note what cannot be done with pictures that have no sharp versions: to blur them, to tune on them."""
-        if METRICS[self.document.tune.metric or PSNR].reference and any(s.tuning for s in grid.solvers):
-            judged = [("val", grid.val), *([("test", grid.test)] if any(map(_by_oracle, grid.solvers)) else [])]
-            for split, sources in judged:
-                if names := _unsharp(sources):
-                    text = f"{names} has no sharp pictures, which tuning by {self.document.tune.metric or PSNR} needs"
-                    self.wrong(f"{text}; metric: residual_chi2 in tune needs none", "data", split)
-        blurs = [b.variant.id for b in grid.blurs if not b.variant.plugin.flags.get("recorded")]
-        if blurs and (names := _unsharp((*grid.test, *grid.val))):
-            text = f"{names} has photographs that are blurred already: with it, blur is [recorded], not {blurs[0]}"
-            self.wrong(text, "blur")
-
-
-def _by_oracle(entry: SolverEntry) -> bool:
-    return entry.tuning is not None and entry.tuning.oracle
-
-
-def _unsharp(sources: Sequence[Source]) -> str:
-    """The first of the datasets whose pictures are not sharp; "" if all are."""
-    return next((s.id for s in sources if not s.plugin.flags.get("sharp", True)), "")
+        if not {"blur", "noise", "solvers", "data"} & self.keys:  # else what follows would follow from those
+            for text, path in mistakes_of(grid, self.places, PSNR):
+                self.wrong(text, *path)
 
 
 def _entry(item: Any, path: Path_) -> Entry | None:

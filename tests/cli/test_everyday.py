@@ -11,7 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from bench.cli import app
-from bench.errors import PluginError, ResultError, SolverError
+from bench.errors import GridError, PluginError, ResultError, SolverError
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
@@ -173,3 +173,22 @@ class Bad(Solver):
     def solve(self, problem: Problem):
         return {}["nothing"]
 '''
+
+
+def test_mistakes_that_only_the_whole_grid_shows_are_listed_at_once_with_their_lines(tmp_path: Path) -> None:
+    np.save(tmp_path / "kernel.npy", -np.ones((3, 3)))
+    (tmp_path / "grid.yaml").write_text(
+        "seed: 1\ndata: {test: {photos: {limit: 1}}}\n"
+        "blur:\n  - disk: {radius: 2}\n  - file: {path: kernel.npy}\n"
+        "noise: [poisson_gaussian: {lam: .inf}]\n"
+        "solvers:\n  - conditional_dm: {weights: photos}\n  - tstar_denoise\n"
+        "exclude: [\"blr == 'x'\"]\n"
+    )
+    with pytest.raises(GridError) as error:
+        read_grid(tmp_path / "grid.yaml")
+    lines = str(error.value).splitlines()
+    assert [line.partition("grid.yaml:")[2].split(":")[0] for line in lines] == ["5", "8", "9", "10"]
+    assert "negative" in lines[0]
+    assert "takes weights of a conditional; photos are those of a prior" in lines[1]
+    assert "removes noise alone" in lines[2]
+    assert "Did you mean 'blur'" in lines[3]
