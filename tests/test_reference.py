@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from bench.errors import ResultError, SettingError
+from bench.report.board import Board
+from bench.report.conclusion import conclusion
+from bench.report.tables import pick_baseline
 from bench.results import parquet
 from tests import fake_run
 
@@ -100,3 +103,10 @@ def test_a_run_with_local_changes_is_not_stored(reference: ModuleType, tmp_path:
     (run / "run.json").write_text(facts)
     with pytest.raises(ResultError, match="local changes"):
         reference.store(run, tmp_path / "reference")
+
+
+def test_the_conclusion_in_the_readme_is_that_of_the_stored_quickstart() -> None:
+    board = Board.from_rows(parquet.read(ROOT / "reports" / "reference" / "quickstart.parquet"))
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").replace("\n> ", " ").split())
+    for sentence in conclusion(board, pick_baseline(board)):
+        assert sentence in readme
