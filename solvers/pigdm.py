@@ -21,8 +21,9 @@ class PiGDM(Solver):
     steps: int = 100
     #: multiplies the guidance
     weight: float = tunable(1.0, low=0.5, high=2.0)
-    #: variance of x_0 given x_t: 1 - ᾱ as published (a prior of unit variance), or the denoiser's measured one
-    variance: Literal["published", "measured"] = "published"
+    #: r², the variance of x_0 given x_t: 1 - ᾱ as published, the denoiser's measured one, or the larger of both in
+    #: each frequency
+    variance: Literal["bounded", "published", "measured"] = "bounded"
     #: σ in [-1, 1] units at which to begin from the Wiener estimate; 0 begins from pure noise
     warm: float = 0.0
 
@@ -56,6 +57,14 @@ class PiGDM(Solver):
         return x0.detach(), g, multiplier
 
     def _variance(self, task: Task, now: Level) -> Tensor:
-        if self.variance == "measured":
-            return task.prior.error_power(now.sigma, task.shape, task.y)
-        return task.y.new_tensor(now.s**2)
+        """r²: a number, or a power spectrum.
+
+        1 - ᾱ is that of a prior of unit variance. Where images have the power S, x_0 given x_t has the variance
+        v = s² S / (a² S + s²), and x̂_0 moves v |k|² / (r² |k|² + σ²) of the way to the data: with r² = s² up to S
+        times too far. In few steps that is an explicit step beyond its stability; r² >= v never passes the data.
+        """
+        published = task.y.new_tensor(now.s**2)
+        if self.variance == "published":
+            return published
+        measured = task.prior.error_power(now.sigma, task.shape, task.y)
+        return measured if self.variance == "measured" else torch.maximum(measured, published)

@@ -55,7 +55,7 @@ ALIKE: dict[str, dict[str, Any]] = {
     "diffpir": {"steps": 20},
     "ddrm": {"steps": 20},
     "pnp_hqs": {},
-    "pigdm": {"steps": 20, "variance": "measured"},
+    "pigdm": {"steps": 20},
 }
 
 
@@ -65,6 +65,16 @@ def test_a_sampler_is_as_far_from_the_posterior_in_colour_as_in_gray(name: str) 
     gray, colour = (gaussian.score(solver, o, 8, 20) for o in (gaussian.ORACLES[0], gaussian.COLOUR))
     assert colour.moments == gray.moments != "samples"
     assert colour.w2.value == pytest.approx(gray.w2.value, rel=0.5, abs=0.1)
+
+
+def test_pigdm_as_published_passes_the_data_where_images_have_much_power_and_bounded_does_not() -> None:
+    """Where S is 80 a step multiplies errors by -13; with r² of the true variance or more none passes the data."""
+    published, bounded = (
+        gaussian.score(made("pigdm", steps=20, variance=v), gaussian.COLOUR, 8, 20) for v in ("published", "bounded")
+    )
+    assert published.observed.value > 100
+    assert bounded.observed.value < 1
+    assert 0.8 < bounded.chi2 / bounded.chi2_exact < 1.25
 
 
 def test_samples_of_a_colour_scene_are_scored_without_bias() -> None:
