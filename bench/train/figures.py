@@ -71,12 +71,13 @@ def tile(rows: list[np.ndarray], path: Path) -> None:
 
 
 def curves(rows: list[dict[str, str]], path: Path) -> None:
-    """Three panels against the step: loss (training and validation), PSNR, SSIM at each noise level."""
+    """Panels against the step: loss (training and validation), PSNR, and SSIM where it was measured."""
     from matplotlib.figure import Figure
 
     panels = {"loss": ["loss", "val_loss"], "PSNR (dB)": _named(rows, "psnr_"), "SSIM": _named(rows, "ssim_")}
-    figure = Figure(figsize=(12, 3.5), layout="constrained")
-    for axes, (title, columns) in zip(figure.subplots(1, 3), panels.items(), strict=True):
+    panels = {title: columns for title, columns in panels.items() if columns}
+    figure = Figure(figsize=(4 * len(panels), 3.5), layout="constrained")
+    for axes, (title, columns) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for column in columns:
             points = [(int(r["step"]), float(r[column])) for r in rows if r[column]]
             axes.plot(*np.array(points).reshape(-1, 2).T, marker=".", label=column.replace("_", " "))

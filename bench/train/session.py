@@ -18,11 +18,12 @@ from bench.train.kinds.base import Lesson
 from bench.train.kinds.conditional import ConditionalLesson
 from bench.train.kinds.prior import PriorLesson
 from bench.train.kinds.restorer import RestorerLesson
+from bench.train.kinds.unrolled import UnrolledLesson
 from bench.train.loop import Trainer
 from bench.train.muon import Muon
 from bench.train.recipe.base import Source
 from bench.train.recipe.read import AnyRecipe, read
-from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
+from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe, UnrolledRecipe
 from bench.train.state import State
 
 
@@ -82,6 +83,8 @@ def lesson_of(recipe: AnyRecipe) -> Lesson:
     """The lesson that a recipe asks for."""
     if isinstance(recipe, ConditionalRecipe):
         return ConditionalLesson(recipe)
+    if isinstance(recipe, UnrolledRecipe):
+        return UnrolledLesson(recipe)
     return RestorerLesson(recipe) if isinstance(recipe, RestorerRecipe) else PriorLesson(recipe)
 
 

@@ -52,7 +52,9 @@ def conjugate_gradients(
         alpha = torch.where(going, rz / image_sums(p * Sp).clamp(min=torch.finfo(b.dtype).tiny), 0).view(-1, 1, 1, 1)
         if k == Z.shape[1]:
             Z, R = (torch.cat([v, torch.empty_like(v)], 1) for v in (Z, R))
-        Z[:, k], R[:, k] = z.flatten(1), r.flatten(1) / rz.clamp(min=torch.finfo(b.dtype).tiny)[:, None]
+        # An image that has stopped leaves no directions: it would be made conjugate to itself, which is 0 / 0.
+        Z[:, k] = torch.where(going[:, None], z.flatten(1), 0)
+        R[:, k] = torch.where(going[:, None], r.flatten(1) / rz.clamp(min=torch.finfo(b.dtype).tiny)[:, None], 0)
         x, r = x + alpha * p, r - alpha * Sp
         overlap = Z[:, : k + 1] @ r.flatten(1)[:, :, None]
         r = r - (R[:, : k + 1].transpose(1, 2) @ overlap).view_as(r)

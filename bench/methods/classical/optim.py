@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from bench.methods.classical.differences import Edges, difference_adjoint, differences
 from bench.methods.classical.spectra import VARIANCE_FLOOR
@@ -19,6 +20,18 @@ from bench.methods.problem import Problem
 def noise_variance(problem: Problem) -> Tensor:
     """Mean noise variance of each image (B, 1, 1, 1), never zero."""
     return problem.variance.clamp(min=VARIANCE_FLOOR)
+
+
+def pixel_variance(problem: Problem) -> Tensor:
+    """Noise variance gain max(y, 0) + sigma² of each pixel (B, C, H, W), y smoothed over 3 × 3 pixels, never zero.
+
+    Where no picture has photon noise: one number for each, (B, 1, 1, 1).
+    """
+    gain, sigma = (v.view(-1, 1, 1, 1) for v in problem.noise)
+    if not bool((gain > 0).any()):
+        return noise_variance(problem)
+    padded = functional.pad(problem.y, (1, 1, 1, 1), mode="replicate")
+    return (gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2).clamp(min=VARIANCE_FLOOR)
 
 
 def tv_weight(problem: Problem, lam: float) -> Tensor:

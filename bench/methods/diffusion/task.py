@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from bench.imaging.blur import convolve, otf
 from bench.methods.classical.conjugate_gradients import conjugate_gradients
+from bench.methods.classical.optim import noise_variance, pixel_variance
 from bench.methods.classical.padding import pad
-from bench.methods.classical.spectra import VARIANCE_FLOOR
 from bench.methods.diffusion.colours import convolve_opponent, shared_channels
 from bench.methods.diffusion.levels import Level, at_sigma
 from bench.methods.problem import Problem
@@ -171,11 +171,8 @@ class Task:
         return H + -H % self.prior.stride, W + -W % self.prior.stride
 
     def _variance(self, photons: Photons) -> Tensor:
-        gain, sigma = (v.view(-1, 1, 1, 1) for v in self.problem.noise)
-        if photons == "mean" or not bool((gain > 0).any()):
+        variance = noise_variance(self.problem) if photons == "mean" else pixel_variance(self.problem)
+        if variance.shape[-2:] != self.problem.y.shape[-2:]:
             # One number for each picture, whatever its colours: n of them.
-            variance = self.problem.variance.repeat_interleave(self.problem.y.shape[1] // self.channels, 0)
-            return variance.clamp(min=VARIANCE_FLOOR)
-        padded = functional.pad(self.problem.y, (1, 1, 1, 1), mode="replicate")
-        variance = gain * functional.avg_pool2d(padded, 3, 1).clamp(min=0) + sigma**2
-        return self._images(variance).clamp(min=VARIANCE_FLOOR)
+            return variance.repeat_interleave(self.problem.y.shape[1] // self.channels, 0)
+        return self._images(variance)

@@ -75,7 +75,7 @@ class Block(nn.Module):
         return x + self.conv2(relu(self.conv1(x)) * (1 + self.gain(level))[:, :, None, None])
 
 
-class ResUNet(nn.Module):
+class LevelUNet(nn.Module):
     """DRUNet's design (Zhang et al. 2021, Plug-and-Play Image Restoration with Deep Denoiser Prior) for a diffusion.
 
     Residual blocks of two convolutions and a ReLU, 2×2 convolutions with stride 2 between the levels, skips that are
@@ -85,16 +85,19 @@ class ResUNet(nn.Module):
 
     Under autocast the first and the last convolution stay in float32: with the 8 bits of a bfloat16 the rounding of
     x_t would exceed the noise of low levels.
+
+    Args:
+        config: widths and depths.
+        beside: pictures that the network sees beside x_t.
     """
 
-    def __init__(self, config: ResUNetConfig, schedule: Schedule) -> None:
+    def __init__(self, config: ResUNetConfig, beside: int = 0) -> None:
         super().__init__()
         self.config = config
-        self.schedule = schedule
         c, n, e = config.channels, config.blocks, config.embedding
         folded = config.image_channels * config.space_to_depth**2
         self.level = nn.Sequential(nn.Linear(2 * len(FREQUENCIES), e), nn.SiLU(), nn.Linear(e, e), nn.SiLU())
-        self.head = nn.Conv2d(folded + 2, c[0], 3, padding=1, bias=False)
+        self.head = nn.Conv2d((1 + beside) * folded + 2, c[0], 3, padding=1, bias=False)
         pairs = range(len(c) - 1)
         self.down = nn.ModuleList(_blocks(c[i], n[i], e) for i in pairs)
         self.shrink = nn.ModuleList(nn.Conv2d(c[i], c[i + 1], 2, 2, bias=False) for i in pairs)
@@ -105,18 +108,22 @@ class ResUNet(nn.Module):
         nn.init.zeros_(self.tail.weight)
         self.to(memory_format=torch.channels_last)
 
-    def forward(self, x: Tensor, t: Tensor) -> Tensor:
-        """The prediction at x_t (B, C, H, W) and real steps t (B,). Raises SettingError for sides off the stride."""
+    def scaled(self, x: Tensor, a: Tensor, s: Tensor, level: Tensor) -> Tensor:
+        """s times the prediction, (B, C, H, W), at x_t and what lies beside it, (B, (1 + beside) C, H, W).
+
+        Args:
+            x: pictures, sides multiples of the stride; others raise SettingError.
+            a, s: scales of the level, (B,).
+            level: embedding of the level, (B, E).
+        """
         refuse_sides(x, self.config.stride, 1)
-        a, s = (scale.to(x.dtype) for scale in self.schedule.scales(t))
-        level = self.level(embed((s / a).log()))
         folded = fold(x, self.config.space_to_depth)
         maps = torch.stack([a, s], 1)[:, :, None, None].expand(-1, -1, *folded.shape[-2:])
         with torch.autocast(x.device.type, enabled=False):
             first = self.head(torch.cat([folded, maps], 1))
         last = self._trunk(first, level)
         with torch.autocast(x.device.type, enabled=False):
-            return unfold(self.tail(first + last), self.config.space_to_depth) / s[:, None, None, None]
+            return unfold(self.tail(first + last), self.config.space_to_depth)
 
     def _trunk(self, h: Tensor, level: Tensor) -> Tensor:
         skips = []
@@ -127,6 +134,19 @@ class ResUNet(nn.Module):
         for blocks, grow, skip in reversed(list(zip(self.up, self.grow, skips, strict=True))):
             h = _through(blocks, grow(h) + skip, level)
         return h
+
+
+class ResUNet(LevelUNet):
+    """The same as a function of x_t and t: a diffusion's network."""
+
+    def __init__(self, config: ResUNetConfig, schedule: Schedule) -> None:
+        super().__init__(config)
+        self.schedule = schedule
+
+    def forward(self, x: Tensor, t: Tensor) -> Tensor:
+        """The prediction at x_t (B, C, H, W) and real steps t (B,). Raises SettingError for sides off the stride."""
+        a, s = (scale.to(x.dtype) for scale in self.schedule.scales(t))
+        return self.scaled(x, a, s, self.level(embed((s / a).log()))) / s[:, None, None, None]
 
 
 def embed(log_sigma: Tensor) -> Tensor:

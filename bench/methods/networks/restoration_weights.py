@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
-from bench.methods.networks import conditional, restorer
+from bench.methods.networks import conditional, restorer, unrolled
 from bench.methods.networks.weights import filled, read_sealed
 
 
@@ -22,3 +22,9 @@ def load_restorer(path: Path) -> restorer.Restorer:
     tensors, card = read_sealed(path, "restorer")
     config = TypeAdapter(restorer.RestorerConfig).validate_python(card["network"])
     return filled(restorer.build(config, card), tensors)
+
+
+def load_unrolled(path: Path) -> unrolled.Unrolled:
+    """The unrolled solver in a weights file; see ``bench.methods.networks.weights.load``."""
+    tensors, card = read_sealed(path, "unrolled")
+    return filled(unrolled.build(unrolled.UnrolledConfig.model_validate(card["network"]), card), tensors)

@@ -15,6 +15,7 @@ from bench.plugins.weights import find_weights
 if TYPE_CHECKING:
     from bench.methods.networks.conditional import Conditional
     from bench.methods.networks.restorer import Restorer
+    from bench.methods.networks.unrolled import Unrolled
     from bench.methods.problem import Problem
 
 # These networks come from diffusers and deepinv, whose import takes seconds: only for solvers that need it.
@@ -32,6 +33,14 @@ def load_restorer(name: str, dtype: torch.dtype = torch.float32, device: str = "
 def load_conditional(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Conditional:
     """The conditional diffusion model in such a file, likewise."""
     from bench.methods.networks.restoration_weights import load_conditional as load
+
+    return load(find_weights(name)).to(device=device, dtype=dtype)
+
+
+@lru_cache(maxsize=4)
+def load_unrolled(name: str, dtype: torch.dtype = torch.float32, device: str = "cpu") -> Unrolled:
+    """The unrolled solver in such a file, likewise."""
+    from bench.methods.networks.restoration_weights import load_unrolled as load
 
     return load(find_weights(name)).to(device=device, dtype=dtype)
 
@@ -87,3 +96,19 @@ def restore(problem: Problem, weights: str, network: str, patch: int, overlap: i
         return model(pieces)
 
     return tiles.join(batched(counted, tiles.cut(y), batch)).reshape(problem.y.shape)
+
+
+@torch.no_grad()
+def unroll(problem: Problem, weights: str) -> Tensor:
+    """The estimate of an unrolled solver, (B, C, H, W), not clipped; every denoising counts as one evaluation.
+
+    Args:
+        problem: with blur and noise level.
+        weights: a shipped name or a .safetensors file.
+    """
+    from bench.methods.networks.half_quadratic import Seen
+
+    model = load_unrolled(weights, problem.y.dtype, str(problem.y.device))
+    problem.cost.nfe_forward += model.config.steps
+    scene = model(Seen.of(problem, model.config.stride))
+    return ((problem.blur.crop(scene) + 1) / 2).reshape(problem.y.shape)

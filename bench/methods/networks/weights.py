@@ -1,13 +1,14 @@
 """Weights files: half-precision safetensors, self-describing, with a card beside them.
 
-What a file holds stands in its card: ``kind`` is "prior" (also when unsaid), "conditional" or "restorer".
+What a file holds stands in its card: ``kind`` is "prior" (also when unsaid), "conditional", "restorer" or
+"unrolled".
 """
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, get_args
 
 import torch
 from pydantic import TypeAdapter
@@ -19,9 +20,9 @@ from bench.errors import WeightsError
 from bench.methods.networks.prior import DiffusionPrior, NetworkConfig, build
 from bench.plugins.weights import sha256
 
-Kind = Literal["prior", "conditional", "restorer"]
+Kind = Literal["prior", "conditional", "restorer", "unrolled"]
 
-FORMATS: dict[str, str] = {k: f"deblur-bench {k} 1" for k in ("prior", "conditional", "restorer")}
+FORMATS: dict[str, str] = {k: f"deblur-bench {k} 1" for k in get_args(Kind)}
 
 
 def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype = torch.float16) -> bytes:

@@ -39,13 +39,18 @@ class Exposures:
 
     def __call__(self, frames: Sequence[np.ndarray], rng: np.random.Generator) -> Measurement:
         """A measurement of the middle frame, each (C, H + 2 margin, W + 2 margin) in [0, 1], with those around it."""
+        exposed, noise = self.draw(rng)
+        room, boundary = self.section.room, self.section.boundary
+        scene, burst = frames[len(frames) // 2], np.stack(frames) if len(frames) > 1 else None
+        return measure(Image("training", scene, room, burst), exposed, noise, rng, boundary)
+
+    def draw(self, rng: np.random.Generator) -> tuple[Exposed, Noise]:
+        """A PSF and a noise model."""
         which = int(rng.integers(len(self.blurs)))
         exposed = self.psf(which, int(rng.integers(self.blurs[which][2])))
         noise = self.noises[int(rng.integers(len(self.noises)))]
         assert isinstance(noise, Noise)
-        room, boundary = self.section.room, self.section.boundary
-        scene, burst = frames[len(frames) // 2], np.stack(frames) if len(frames) > 1 else None
-        return measure(Image("training", scene, room, burst), exposed, noise, rng, boundary)
+        return exposed, noise
 
     def psf(self, which: int, k: int) -> Exposed:
         """PSF number k of a variant: the same trajectory for settings that differ in shared fields alone."""

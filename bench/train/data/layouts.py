@@ -16,7 +16,8 @@ from bench.train.data.images import MEMORY, Images, OnDisk, folder, load, shares
 
 if TYPE_CHECKING:
     from bench.train.recipe.base import Source
-    from bench.train.recipe.restoration import ConditionalRecipe, PairsConfig, RestorerRecipe
+    from bench.train.recipe.read import RestorationRecipe
+    from bench.train.recipe.restoration import PairsConfig
 
 Part = Literal["train", "val"]
 Mode = Literal["gray", "rgb"]
@@ -39,7 +40,7 @@ class Stacks:
     stack: Callable[[int], np.ndarray]
 
 
-def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -> Stacks:
+def stacks(recipe: RestorationRecipe, part: Part, root: Path) -> Stacks:
     """The items of a recipe's training or validation folder. Raises DataError."""
     source, config = getattr(recipe.data, part), recipe.pairs
     mode: Mode = "gray" if recipe.network.image_channels == 1 else "rgb"
@@ -49,7 +50,7 @@ def stacks(recipe: ConditionalRecipe | RestorerRecipe, part: Part, root: Path) -
         raise DataError(f"layout {config.layout} is one of folders: give a path")
     place = root / source.path
     if config.layout == "ct_sequence":
-        frames = recipe.network.frames if recipe.network.kind != "conditional_unet2d" else 1
+        frames = getattr(recipe.network, "frames", 1)
         return _sequence(place, part, mode, config, frames, recipe.degradation is not None)
     if config.layout == "rsblur":
         return _recorded(place, rsblur(place), part, mode, config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -17,10 +17,10 @@ from bench.train.data import images, layouts
 from bench.train.data.degrade import Exposures
 
 if TYPE_CHECKING:
-    from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
+    from bench.train.recipe.read import RestorationRecipe
 
-#: truth (C, H, W) and what is seen (frames C, H, W), float32 in [0, 1] units
-Pair = tuple[np.ndarray, np.ndarray]
+#: truth (C, H, W) and what is seen (frames C, H, W), float32 in [0, 1] units; see ``scenes`` for unrolled solvers
+Pair = tuple[np.ndarray, ...]
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Pairs:
         informed: the Wiener estimate, made with the true PSF and noise level and clipped, follows the measurement.
     """
 
-    recipe: ConditionalRecipe | RestorerRecipe
+    recipe: RestorationRecipe
     stack: Callable[[int], np.ndarray]
     shares: np.ndarray
     exposures: Exposures | None
@@ -82,11 +82,13 @@ class Pairs:
 
 
 def _stacked(pairs: Sequence[Pair]) -> Pair:
-    truths, measured = (np.stack(a).astype(np.float32) for a in zip(*pairs, strict=True))
-    return truths, measured
+    return tuple(np.stack(a).astype(np.float32) for a in zip(*pairs, strict=True))
 
 
-def load(recipe: ConditionalRecipe | RestorerRecipe, part: layouts.Part, root: Path) -> Pairs:
+_Pairs = TypeVar("_Pairs", bound=Pairs)
+
+
+def load(recipe: RestorationRecipe, part: layouts.Part, root: Path, kind: type[_Pairs] = Pairs) -> _Pairs:
     """The training or validation pairs of a recipe. Raises DataError when there are none large enough."""
     exposures = None if recipe.degradation is None else Exposures(recipe.degradation, recipe.seed)
     stacks = layouts.stacks(recipe, part, root)
@@ -99,4 +101,4 @@ def load(recipe: ConditionalRecipe | RestorerRecipe, part: layouts.Part, root: P
         )
     shares = stacks.shares[large] / stacks.shares[large].sum()
     informed = isinstance(recipe.network, ConditionalConfig) and recipe.network.informed
-    return Pairs(recipe, lambda i: stacks.stack(large[i]), shares, exposures, recipe.network.image_channels, informed)
+    return kind(recipe, lambda i: stacks.stack(large[i]), shares, exposures, recipe.network.image_channels, informed)

@@ -38,6 +38,6 @@ class RestorationLesson(Lesson, Generic[R]):
         self.pairs = pairs.load(self.recipe, "train", root)
         self.truth, self.seen = pairs.load(self.recipe, "val", root).centres(self.recipe.validation.crops)
 
-    def make(self, step: int) -> tuple[np.ndarray, np.ndarray]:
+    def make(self, step: int) -> pairs.Pair:
         """Truths (n, C, size, size) and what is seen of them (n, any C, size, size) in [0, 1]."""
         return self.pairs.batch((self.recipe.seed, step))

@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from bench.errors import RecipeError, SettingError, did_you_mean
 from bench.plugins.settings import describe
 from bench.train.recipe.prior import Recipe
-from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe
+from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe, UnrolledRecipe
 
-AnyRecipe = Recipe | ConditionalRecipe | RestorerRecipe
+RestorationRecipe = ConditionalRecipe | RestorerRecipe | UnrolledRecipe
+AnyRecipe = Recipe | RestorationRecipe
 
 
 def read(path: Path, **overrides: Any) -> AnyRecipe:
@@ -36,11 +37,12 @@ def read(path: Path, **overrides: Any) -> AnyRecipe:
 
 
 def model_of(kind: str) -> type[AnyRecipe]:
-    """The model of recipes of a kind: prior (also when unsaid), conditional or restorer. Raises SettingError."""
+    """The model of recipes of a kind, prior when unsaid. Raises SettingError for a kind that there is not."""
     models: dict[str, type[AnyRecipe]] = {
         "prior": Recipe,
         "conditional": ConditionalRecipe,
         "restorer": RestorerRecipe,
+        "unrolled": UnrolledRecipe,
     }
     if kind not in models:
         raise SettingError(f"no kind {kind!r} of training. {did_you_mean(kind, models)}")

@@ -12,6 +12,7 @@ from bench.grid.variants import variants
 from bench.methods.networks.conditional import ConditionalConfig
 from bench.methods.networks.convir import ConvIRConfig
 from bench.methods.networks.restorer import RestorerConfig
+from bench.methods.networks.unrolled import UnrolledConfig
 from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
 
 
@@ -189,4 +190,23 @@ class RestorerRecipe(_Restoration):
         fit(self.size, self.network.stride, self.network.least)
         if self.network.frames > 1 and self.pairs.layout != "ct_sequence":
             raise ValueError("a burst needs pairs: {layout: ct_sequence}")
+        return self
+
+
+class UnrolledRecipe(_Restoration):
+    """The training of an unrolled solver. ``size`` is the side of the scene, of which the sensor sees the inside."""
+
+    kind: Literal["unrolled"]
+    network: UnrolledConfig
+
+    @property
+    def margin(self) -> int:
+        """None around the scene: every PSF leaves a margin of its own inside it."""
+        return 0
+
+    @model_validator(mode="after")
+    def _fits(self) -> UnrolledRecipe:
+        if self.degradation is None or self.degradation.boundary != "valid" or self.pairs.layout != "images":
+            raise ValueError("an unrolled solver learns from sharp images and a degradation with boundary: valid")
+        fit(self.size, self.network.stride)
         return self
