@@ -15,7 +15,9 @@ A Markdown file marks what is drawn from a run with comments, in which a YAML ma
 file: a run that was stored. rows, columns: what is split by what: solver, setting, blur, noise, dataset, T, image or
 metric. solvers: which rows, in this order. metric: one, or a list with columns: metric. where: an expression on blur,
 noise, setting, dataset and T, as of ``bench run --only``. gain: true adds what each value is above the blurred input.
-solver: one number instead of a table. Means are those of the report: settings weigh alike, and in a setting groups.
+against: a row; adds the nominal 95 % interval of the paired difference to it. solver: one number instead of a table.
+quotes: nothing is written, but the text between the comments must hold the value of each of these rows (in each of
+``columns``). Means are those of the report: settings weigh alike, and in a setting groups.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ from bench.files import markdown_text, replacing, write_text
 from bench.grid.conditions import Expression
 from bench.grid.yaml import parse_yaml
 from bench.report.board import Board, describe
-from bench.report.text import number, signed
+from bench.report.text import interval, number, signed
 from bench.results import parquet
 from bench.results.folder import ResultsFolder, Row
 
@@ -54,7 +56,7 @@ LEFT_OUT = {
 #: digits of hashes that are kept, to tell one measurement from another
 DIGITS = 16
 HASHES = ("cell_key", "y_sha", "weights_sha")
-KEYS = {"file", "rows", "columns", "solvers", "solver", "metric", "where", "gain"}
+KEYS = {"file", "rows", "columns", "solvers", "solver", "metric", "where", "gain", "against", "quotes"}
 MARK = re.compile(r"(<!-- reference: (\{.*?\}) -->)(.*?)(<!-- /reference -->)", re.DOTALL)
 
 
@@ -111,7 +113,7 @@ def drawn(given: Mapping[str, Any], place: Path = STORE) -> str:
         raise SettingError(f"no metric {unknown[0]!r} there. {did_you_mean(unknown[0], board.metrics)}")
     board = _where(board, given.get("where"))
     if "solver" in given:
-        return _cell(board, _solver(board, given["solver"]), metrics[0], np.ones(len(board.cells), bool), gain=False)
+        return _cell(board, _solver(board, given["solver"]), metrics[0], np.ones(len(board.cells), bool))
     return _table(board, given, metrics)
 
 
@@ -136,6 +138,14 @@ def _solver(board: Board, name: str) -> int:
     return board.solvers.index(name)
 
 
+def unquoted(given: Mapping[str, Any], text: str, place: Path = STORE) -> list[str]:
+    """Values of the rows that a mark quotes and that do not stand in the text between its comments."""
+    table = drawn({**{k: v for k, v in given.items() if k != "quotes"}, "solvers": given["quotes"]}, place)
+    cells = [line.strip("| ").split(" | ") for line in table.splitlines()[2:]]
+    numbers = set(re.findall(r"(?<![\d.])\d+\.\d+", text))
+    return [f"{label} {value}" for label, *own in cells for value in own if value not in numbers]
+
+
 def _table(board: Board, given: Mapping[str, Any], metrics: Sequence[str]) -> str:
     by = given.get("columns", "metric")
     everything = np.ones(len(board.cells), bool)
@@ -151,18 +161,25 @@ def _table(board: Board, given: Mapping[str, Any], metrics: Sequence[str]) -> st
     else:  # turned: solvers are the columns
         lines = [(head, [(s, m, cells) for s in solvers]) for head, m, cells in columns]
         heads = [board.solvers[s] for s in solvers]
-    gain = bool(given.get("gain"))
-    body = [[label, *(_cell(board, s, m, cells, gain=gain) for s, m, cells in own)] for label, own in lines]
+    how: dict[str, Any] = {"gain": bool(given.get("gain"))}
+    if "against" in given:
+        how["against"] = _solver(board, given["against"])
+    body = [[label, *(_cell(board, s, m, cells, **how) for s, m, cells in own)] for label, own in lines]
     return markdown(["", *heads], body)
 
 
-def _cell(board: Board, solver: int, metric: str, cells: np.ndarray, *, gain: bool) -> str:
+def _cell(
+    board: Board, solver: int, metric: str, cells: np.ndarray, *, gain: bool = False, against: int | None = None
+) -> str:
     values, m = board.values(metric), describe(metric)
-    mean = float(board.means(values[[solver]], cells).mean[0])
-    if not gain or board.solvers[solver] == "blurred":
-        return number(mean, m.digits)
-    paired = float(board.means((values[solver] - board.inputs(metric))[None], cells).mean[0])
-    return f"{number(mean, m.digits)}, {signed(paired, m.digits)}"
+    text = number(float(board.means(values[[solver]], cells).mean[0]), m.digits)
+    if gain and board.solvers[solver] != "blurred":
+        paired = board.means((values[solver] - board.inputs(metric))[None], cells)
+        text += f", {signed(float(paired.mean[0]), m.digits)}"
+    if against is not None and solver != against:
+        low, high = board.means((values[solver] - values[against])[None], cells).interval()
+        text += interval(float(low[0]), float(high[0]), m.digits - 1, " ")
+    return text
 
 
 def markdown(heads: Sequence[str], body: Iterable[Sequence[str]]) -> str:
@@ -182,7 +199,12 @@ def written(text: str, place: Path = STORE) -> str:
     def replace(match: re.Match[str]) -> str:
         opening, mapping, old, closing = match.groups()
         try:
-            content = drawn(parse_yaml(mapping, "reference").data, place)
+            given = parse_yaml(mapping, "reference").data
+            if "quotes" in given:
+                if missing := unquoted(given, old, place):
+                    raise SettingError(f"the text does not say {', '.join(missing)}")
+                return match[0]
+            content = drawn(given, place)
         except (BenchError, KeyError) as error:
             raise SettingError(f"{opening}: {error}") from error
         if content.startswith("|"):

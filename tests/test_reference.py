@@ -79,6 +79,24 @@ def test_a_number_in_a_sentence_is_replaced_between_its_marks(reference: ModuleT
     assert text == f"It has {mark}{value:.3f}\n<!-- /reference --> on all."
 
 
+def test_a_paragraph_that_quotes_a_run_must_hold_its_numbers(reference: ModuleType, place: Path) -> None:
+    value = reference.drawn({"file": "demo", "solver": "tv"}, place)
+    mark = "<!-- reference: {file: demo, quotes: [tv]} -->"
+    text = f"{mark}\nTV has {value} dB.\n<!-- /reference -->"
+    assert reference.written(text, place) == text
+    with pytest.raises(SettingError, match=f"does not say tv {value}"):
+        reference.written(f"{mark}\nTV has 1{value} dB.\n<!-- /reference -->", place)
+
+
+def test_a_table_against_a_row_has_the_interval_of_the_paired_difference(reference: ModuleType, place: Path) -> None:
+    table = reference.drawn({"file": "demo", "solvers": ["tv", "wiener"], "against": "tv"}, place)
+    board = Board.from_rows(parquet.read(place / "demo.parquet"))
+    values = board.values("psnr")
+    tv, wiener = (board.solvers.index(s) for s in ("tv", "wiener"))
+    low, high = board.means((values[wiener] - values[tv])[None]).interval()
+    assert f"({low[0]:.1f} to {high[0]:.1f})".replace("-", "−") in table.replace("+", "")
+
+
 @pytest.mark.parametrize(
     ("mark", "expected"),
     [
