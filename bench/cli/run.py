@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from bench.grid.schema import Grid
+    from bench.results.folder import Row
     from bench.running.parsl.engine import OpenSite
     from bench.running.parsl.site import Site
     from bench.running.runner import Finished, Runner
@@ -48,11 +49,12 @@ def command(
         str, typer.Option(help="Where cells are solved: local, or parsl:SITE.py (docs/cluster.md).")
     ] = "local",
     certify: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--certify", help="Then examine each sampler with the settings that ran (minutes each, cached)."
+            "--certify/--no-certificates",
+            help="Then examine each sampler with the settings that ran, or show none (default: those known already).",
         ),
-    ] = False,
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the summary as JSON.")] = False,
 ) -> None:
     """Run a grid: tune on its validation images, solve its test cells, write runs/NAME/results.parquet.
@@ -80,25 +82,42 @@ def command(
     if finished is None:
         _plan(runner, probe, site.workers if site else runner.workers, price, as_json)
     else:
-        if certify:
-            _certify(finished, parsed)
+        if certify is not False:
+            _certify(finished, parsed, make=certify or parsed.run.certificates)
         _finish(finished, parsed, as_json)
 
 
-def _certify(finished: Finished, grid: Grid) -> None:
+def _certify(finished: Finished, grid: Grid, *, make: bool) -> None:
     """Certificates beside the results; a solver that cannot be examined costs the run nothing."""
     from bench.errors import BenchError
-    from bench.verify.of_run import certify
+    from bench.verify.of_run import candidates, certify, seconds
 
     plugins = {e.label: e.variant.plugin for e in grid.solvers}
     places = {label: p.name if p.module else str(p.path) for label, p in plugins.items()}
-    ran = ((places[r["solver"]], json.loads(r["solver_settings"])) for r in finished.test if r["solver"] in places)
+    ran = ((places[r["solver"]], json.loads(r["solver_settings"]), _evaluations(r)) for r in finished.test
+           if r["solver"] in places)  # fmt: skip
+
+    def say(text: str) -> None:
+        typer.echo(f"certificates  {text}", err=True)
+
     try:
-        written = certify(ran, finished.folder, report=lambda line: typer.echo(f"certificate  {line}", err=True))
+        if not (samplers := candidates(ran)):
+            return
+        missing = [c for c in samplers if c.known() is None]
+        minutes = f"about {max(1, round(seconds(missing) / 60))} min"
+        if missing:
+            say(f"{len(missing)} to make, {minutes}" if make else f"{len(missing)} missing; --certify: {minutes}")
+        written = certify(samplers, finished.folder, make=make, report=say)
     except BenchError as error:
-        typer.echo(f"certificates are missing: {error}", err=True)
+        say(f"are missing: {error}")
     else:
-        typer.echo(f"certificates  {len(written)} in {finished.folder / 'certificates'}", err=True)
+        if written:
+            say(f"{len(written)} in {finished.folder / 'certificates'}")
+
+
+def _evaluations(row: Row) -> float:
+    """Of the network, in one solve of a row."""
+    return ((row.get("nfe_forward") or 0) + (row.get("nfe_backward") or 0)) / (row.get("samples") or 1)
 
 
 def _opened(site: Site, folder: Path) -> AbstractContextManager[OpenSite]:

@@ -70,6 +70,7 @@ class Execution(Section):
     retries: int = Field(default=1, ge=0)  #: further attempts after a crash, a timeout or lack of memory
     memory_gb: float | None = Field(default=None, gt=0)  #: limit per worker
     images: int = Field(default=4, ge=0)  #: images per setting whose estimates are stored for the report
+    certificates: bool = False  #: examine the samplers of the run once it is done, as ``--certify`` does
 
 
 class TuneSection(Section):

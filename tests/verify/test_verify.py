@@ -251,15 +251,30 @@ def test_a_run_gets_one_certificate_for_each_sampler_and_settings_and_makes_none
         examined.append(name)
         return examine(name, settings, quick=True)
 
-    monkeypatch.setattr(of_run, "examine", quickly)
+    monkeypatch.setattr("bench.verify.examine.examine", quickly)
     fault, cache = {"fault": "collapsed", "weights": "photos"}, tmp_path / "cache"
-    solvers = [(MINE, {"fault": ""}), (MINE, {"fault": ""}), (MINE, fault), ("tv", {})]
-    written = of_run.certify(solvers, tmp_path / "a", cache=cache)
-    assert len(written) == len(examined) == 2  # tv takes no prior, and weights make no difference here
+    solvers = [(MINE, {"fault": ""}, 20.0), (MINE, {"fault": ""}, 20.0), (MINE, fault, 20.0), ("tv", {}, 0.0)]
+    samplers = of_run.candidates(solvers, cache=cache)
+    assert len(samplers) == 2  # tv takes no prior, and weights make no difference here
+    assert of_run.certify(samplers, tmp_path / "none", make=False) == examined == []
+    written = of_run.certify(samplers, tmp_path / "a")
+    assert len(written) == len(examined) == 2
     assert sorted(c["grade"] for c in read([tmp_path / "a"])) == ["A", "F"]
-    again = of_run.certify(solvers, tmp_path / "b", cache=cache)
+    again = of_run.certify(of_run.candidates(solvers, cache=cache), tmp_path / "b", make=False)
     assert [f.read_text() for f in again] == [f.read_text() for f in written]
     assert len(examined) == 2
+
+
+def test_an_unreadable_certificate_in_the_cache_is_made_again(tmp_path: Path) -> None:
+    (sampler,) = of_run.candidates([(MINE, {"fault": ""}, 20.0)], cache=tmp_path)
+    for content in ("", "[1]", "{"):
+        sampler.stored.write_text(content)
+        assert sampler.known() is None
+
+
+def test_more_evaluations_are_said_to_take_longer_to_examine(tmp_path: Path) -> None:
+    few, many = (of_run.candidates([(MINE, {"fault": ""}, n)], cache=tmp_path) for n in (20.0, 1000.0))
+    assert of_run.seconds([]) == 0 < of_run.seconds(few) < of_run.seconds(many)
 
 
 def test_other_settings_or_another_solver_have_another_certificate() -> None:
