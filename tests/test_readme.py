@@ -55,5 +55,11 @@ def test_its_links_lead_somewhere() -> None:
         assert target.startswith("https://") or (ROOT / target).exists(), target
 
 
+def test_the_tests_and_scripts_that_the_statistics_page_names_exist() -> None:
+    named = re.findall(r"`((?:tests|benchmarks)/[\w/]+\.py)`", (ROOT / "docs" / "statistics.md").read_text("utf-8"))
+    assert len(named) > 20
+    assert [n for n in named if not (ROOT / n).is_file()] == []
+
+
 def test_the_solver_that_contributing_shows_is_the_one_in_the_tree() -> None:
     assert blocks("python", "CONTRIBUTING.md")[0] == (ROOT / "solvers" / "blurred.py").read_text(encoding="utf-8")
