@@ -26,6 +26,7 @@ SETTINGS = {
     "seed001_table3": 6,
     "seed001_table4": 4,
     "seed002_swinir": 2,
+    "seed002_targets": 1,
     "seed002_variational": 1,
     "seed003_vpsde": 1,
     "seed004_convir_score": 1,
