@@ -24,16 +24,27 @@ def command(
         Path | None, typer.Option(help="Write the best weights there in half precision, with a card.")
     ] = None,
 ) -> None:
-    """Train a prior, a conditional model or a restorer from a recipe.
+    """Train a prior, a conditional model or a restorer from a recipe, or fit a mixture to patches.
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
     from bench.errors import RecipeError, TrainingError
     from bench.files import path_or_shipped
+    from bench.train import mixture
     from bench.train.export import export_calibrated
+    from bench.train.recipe.mixture import is_mixture, read_mixture
     from bench.train.session import run
 
     path = path_or_shipped(recipe, "recipes", ".yaml", RecipeError)
+    if is_mixture(path):
+        if resume or finish or device not in (None, "auto", "cpu"):
+            raise RecipeError("a mixture is fitted in one go, on the CPU: without --resume, --finish and --device")
+        given = {} if steps is None else {"iterations": steps}
+        fitted = mixture.run(read_mixture(path, **given), out, data_root=data_root, train=train, val=val)
+        typer.echo(f"best  {fitted}")
+        if export is not None:
+            typer.echo(f"card  {mixture.export(fitted, export)}")
+        return
     best = run(
         path,
         out,

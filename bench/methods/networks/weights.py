@@ -1,7 +1,7 @@
 """Weights files: half-precision safetensors, self-describing, with a card beside them.
 
-What a file holds stands in its card: ``kind`` is "prior" (also when unsaid), "conditional", "restorer" or
-"unrolled".
+What a file holds stands in its card: ``kind`` is "prior" (also when unsaid), "conditional", "restorer",
+"unrolled" or "mixture".
 """
 
 from __future__ import annotations
@@ -20,13 +20,13 @@ from bench.errors import WeightsError
 from bench.methods.networks.prior import DiffusionPrior, NetworkConfig, build
 from bench.plugins.weights import sha256
 
-Kind = Literal["prior", "conditional", "restorer", "unrolled"]
+Kind = Literal["prior", "conditional", "restorer", "unrolled", "mixture"]
 
 FORMATS: dict[str, str] = {k: f"deblur-bench {k} 1" for k in get_args(Kind)}
 
 
 def encode(tensors: dict[str, Tensor], card: dict[str, Any], dtype: torch.dtype = torch.float16) -> bytes:
-    """A weights file. ``card`` travels in its header; it must hold network and, of a diffusion, schedule, prediction.
+    """A weights file. ``card`` travels in its header; a network's has network and, of a diffusion, schedule.
 
     Whole numbers among the tensors (counters of batch normalisation) keep their type.
     """
