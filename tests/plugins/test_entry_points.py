@@ -20,7 +20,7 @@ GRID = """
 data: {test: {ramps: {count: 1}}}
 blur: [pixel]
 noise: [poisson_gaussian: {lam: 48000, sigma: 1}]
-solvers: [halved: {power: 2}]
+solvers: [halved: {power: 2}, pnp_hqs: {prior: gray_world, steps: 2}]
 metrics: [psnr]
 protocol: {border: 0, boundary: circular}
 run: {workers: 1}
@@ -73,14 +73,19 @@ def bench(*words: str, env: dict[str, str], cwd: Path) -> str:
 
 def test_its_plugins_are_listed_beside_the_built_in_ones(environment: dict[str, str], tmp_path: Path) -> None:
     listed = json.loads(bench("list", "--json", env=environment, cwd=tmp_path))
-    for kind, name in (("solvers", "halved"), ("operators", "pixel"), ("datasets", "ramps")):
+    for kind, name in (
+        ("solvers", "halved"),
+        ("priors", "gray_world"),
+        ("operators", "pixel"),
+        ("datasets", "ramps"),
+    ):
         assert name in dict(listed[kind])
 
 
 def test_a_grid_names_them_like_built_in_ones(environment: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "grid.yaml").write_text(GRID)
     summary = json.loads(bench("run", "grid.yaml", "--out", "out", "--json", env=environment, cwd=tmp_path))
-    assert (summary["cells"], summary["computed"], summary["failed"], summary["unverified"]) == (1, 1, [], {})
+    assert (summary["cells"], summary["computed"], summary["failed"], summary["unverified"]) == (2, 2, [], {})
     again = json.loads(bench("run", "grid.yaml", "--out", "out", "--json", env=environment, cwd=tmp_path))
     assert again["computed"] == 0
 
