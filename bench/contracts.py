@@ -7,7 +7,8 @@ standard deviation in [0, 1] units. Importing this module imports no torch.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 if TYPE_CHECKING:
@@ -140,23 +141,65 @@ class Noise:
 
 
 @dataclass
+class Evaluated:
+    """A network, and how often it was called on inputs of one shape.
+
+    Attributes:
+        network: what holds its parameters.
+        call: what is called: mostly the network itself.
+        inputs: shape, type and device of each tensor in place of it, everything else as it was.
+    """
+
+    network: Any
+    call: Any
+    inputs: tuple[Any, ...]
+    times: int = 0
+
+
+class Shaped(NamedTuple):
+    """What is remembered of a tensor."""
+
+    shape: Any
+    dtype: Any
+    device: Any
+
+
+#: the counts of a Cost, which are columns of results
+COUNTS = ("n_A", "n_At", "nfe_forward", "nfe_backward")
+
+
+@dataclass
 class Cost:
-    """Calls counted while one batch was solved; a call on a batch counts once."""
+    """Calls counted while one batch was solved; a call on a batch counts once.
+
+    Attributes:
+        n_A, n_At: applications of the blur and of its adjoint.
+        nfe_forward, nfe_backward: passes of networks.
+        evaluated: the networks with the shapes that they saw, from which parameters and MACs follow.
+    """
 
     n_A: int = 0
     n_At: int = 0
     nfe_forward: int = 0
     nfe_backward: int = 0
+    evaluated: dict[Any, Evaluated] = field(default_factory=dict, repr=False, compare=False)
+
+    def evaluation(self, network: Any, *inputs: Any, call: Any = None) -> None:
+        """Count a forward pass of a network: of ``call(*inputs)``, or of ``network(*inputs)``."""
+        self.nfe_forward += 1
+        seen = tuple(Shaped(tuple(i.shape), i.dtype, i.device) if hasattr(i, "dtype") else i for i in inputs)
+        key = (id(network), *(i if isinstance(i, Shaped) else None for i in seen))
+        self.evaluated.setdefault(key, Evaluated(network, call or network, seen)).times += 1
 
     def watch(self, network: torch.nn.Module) -> torch.nn.Module:
         """Count the forward and backward passes of ``network`` through hooks; returns the network."""
 
-        def forward(*_: object) -> None:
-            self.nfe_forward += 1
+        def forward(_: object, inputs: tuple[Any, ...], named: dict[str, Any], __: object) -> None:
+            self.evaluation(network, *inputs, call=partial(network, **named) if named else None)
 
         def backward(*_: object) -> None:
             self.nfe_backward += 1
 
-        network.register_forward_hook(forward)
+        network.register_forward_hook(forward, with_kwargs=True)
         network.register_full_backward_hook(backward)
         return network

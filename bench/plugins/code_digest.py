@@ -36,7 +36,15 @@ DENOISER = APART[0]
 
 #: What stores, describes or looks up: it changes no number, or only through what the key holds already (settings,
 #: the hash of an image's pixels, that of weights).
-SILENT = ("bench.errors", "bench.files", "bench.grid", "bench.plugins", "bench.results", "bench.running.environment")
+SILENT = (
+    "bench.errors",
+    "bench.files",
+    "bench.grid",
+    "bench.plugins",
+    "bench.results",
+    "bench.running.environment",
+    "bench.running.complexity",
+)
 
 
 class Code(NamedTuple):

@@ -193,7 +193,7 @@ CSV = (
 
 
 def _write_csv(path: Path, entries: list[dict[str, Any]], metrics: Sequence[str]) -> None:
-    costs = ("cells", "failed", "absent", "seconds", "calls", "evaluations")
+    costs = ("cells", "failed", "absent", "seconds", "calls", "evaluations", "parameters", "macs")
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         names = [f"{m}_{part}" for m in metrics for part in CSV]

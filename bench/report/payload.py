@@ -18,7 +18,7 @@ from bench.statistics.leaderboard import SIGNIFICANT, Leaderboard
 
 #: hex digits of a cell's key that the page carries; ``bench show`` takes any unambiguous beginning
 KEY_DIGITS = 12
-COSTS = ("seconds", "calls", "evaluations", "samples")
+COSTS = ("seconds", "calls", "evaluations", "parameters", "macs", "samples")
 #: differences of pairs that a page carries at most: beyond them, filtered tables have the report's baseline alone
 PAIRS = 20_000
 

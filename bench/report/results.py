@@ -84,9 +84,9 @@ class Results:
 
         For each metric NAME its mean ``NAME`` with interval ``NAME_low``, ``NAME_high`` (see ``called``); for the
         first one the paired difference to the baseline ``delta``, ``delta_low``, ``delta_high``, the p-value ``p``
-        after Holm, and the ranks ``rank_best``, ``rank_worst`` that the data allow. ``seconds`` and network
-        ``evaluations`` are medians. Samplers stand by the PSNR of the exact mean (docs/metrics.md). NaN where images
-        are too few.
+        after Holm, and the ranks ``rank_best``, ``rank_worst`` that the data allow. ``seconds``, network
+        ``evaluations``, ``parameters`` and ``macs`` (docs/report.md) are medians. Samplers stand by the PSNR of the
+        exact mean (docs/metrics.md). NaN where images are too few.
 
         Raises:
             SettingError: no solver is called ``baseline``.
@@ -208,7 +208,8 @@ class Results:
             d, ranks = score.delta, score.ranks or (None, None)
             line |= {"delta": d and d.mean, "delta_low": d and d.low, "delta_high": d and d.high}
             line |= {"p": d and d.adjusted, "rank_best": ranks[0], "rank_worst": ranks[1]}
-        return line | {k: entry[k] for k in ("seconds", "evaluations", "samples", "tuning", "cells", "failed")}
+        costs = ("seconds", "evaluations", "parameters", "macs", "samples")
+        return line | {k: entry[k] for k in (*costs, "tuning", "cells", "failed")}
 
     def _texts(self, entry: dict[str, Any]) -> dict[str, str]:
         """A line of the table for reading: by title."""

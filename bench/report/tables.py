@@ -78,6 +78,8 @@ def costs(board: Board, s: int) -> dict[str, Any]:
         "seconds": median(r.get("seconds") for r in ok),
         "calls": median(_sum(r, "n_A", "n_At") for r in ok),
         "evaluations": median(_sum(r, "nfe_forward", "nfe_backward") for r in ok),
+        "parameters": median(r.get("parameters") for r in ok),
+        "macs": median(r.get("macs") for r in ok),
         "samples": median(r.get("samples") for r in ok),
     }
 

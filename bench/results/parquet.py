@@ -72,6 +72,8 @@ COLUMNS = {
     "n_At": "int32",
     "nfe_forward": "int32",
     "nfe_backward": "int32",
+    "parameters": "int64",
+    "macs": "double",
     "peak_rss_mb": "double",
     "batch": "int32",
     "dtype": "string",
@@ -86,9 +88,15 @@ COLUMNS = {
 NEEDED = ("cell_key", "phase", "status", "solver", "dataset", "split", "setting", "image", "psf_index", "rep")
 
 #: arrow type -> what an outcome in a journal may hold there
-_PLAIN: dict[str, tuple[type, ...]] = {"string": (str,), "int32": (int,), "double": (int, float), "bool": (bool,)}
+_PLAIN: dict[str, tuple[type, ...]] = {
+    "string": (str,),
+    "int32": (int,),
+    "int64": (int,),
+    "double": (int, float),
+    "bool": (bool,),
+}
 #: arrow type -> the whole numbers that it holds exactly
-_RANGE = {"int32": 2**31, "double": 2**53}
+_RANGE = {"int32": 2**31, "int64": 2**63, "double": 2**53}
 
 
 def fits(outcome: object) -> bool:
@@ -183,6 +191,7 @@ def _check_columns(path: Path, table: pa.Table) -> None:
     of_kind = {
         "string": pa.types.is_string,
         "int32": pa.types.is_integer,
+        "int64": pa.types.is_integer,
         "double": lambda t: pa.types.is_floating(t) or pa.types.is_integer(t),
         "bool": pa.types.is_boolean,
     }

@@ -11,7 +11,7 @@ import select
 import socket
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,6 +32,8 @@ from bench.seeds import canonical
 
 #: characters of what a failed solver printed last
 TAIL = 2000
+#: multiplications beyond which no cell is solved; a number for those who send nonsense
+MOST_MACS = 1e24
 #: seconds that a process has to clear up behind itself
 GRACE = 2.0
 _TICKS = os.sysconf("SC_CLK_TCK")
@@ -351,11 +353,21 @@ def _believed(answer: Message, shape: tuple[int, ...], dtype: str) -> Attempt:
         plain = note is None or (isinstance(note, str) and len(note) < 1000)
         if not (sound and plain and 0 <= seconds < 1e12 and 0 <= peak < 1e12):
             raise ValueError
-        columns = {**counts(cost), "seconds": seconds, "peak_rss_mb": peak, "prior_note": note}
+        columns = {**counts(cost), **_complexity(cost), "seconds": seconds, "peak_rss_mb": peak, "prior_note": note}
         return Attempt(x.astype(np.float64), columns)
     except (ValueError, TypeError, KeyError) as error:
         message = "its process sent something other than an estimate of the right shape and type"
         raise SolverFailed(_failure("invalid", "SolverError", message, "")) from error
+
+
+def _complexity(cost: Mapping[str, Any]) -> dict[str, float | None]:
+    """Parameters and MACs, where they are known. Raises ValueError, TypeError or OverflowError for something else."""
+    given = {name: cost.get(name) for name in ("parameters", "macs")}
+    if not all(v is None or 0 <= float(v) < MOST_MACS for v in given.values()):
+        raise ValueError
+    parameters, macs = given["parameters"], given["macs"]
+    whole = None if parameters is None else int(parameters)
+    return {"parameters": whole, "macs": None if macs is None else float(macs)}
 
 
 def _failure(status: str, kind: str, message: str, printed: str) -> dict[str, Any]:

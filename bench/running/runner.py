@@ -216,7 +216,7 @@ class Runner:
         return engine
 
     def _drain(self, engine: Engine, missing: Sequence[Cell], log: journal.Journal) -> None:
-        for cell, outcome in _drain(engine, missing, self._batch_size(), self.grid.run):
+        for cell, outcome in _drain(engine, missing, self.batch_size, self.grid.run):
             row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
             log.append(row)
             self.outcomes.refresh()
@@ -259,7 +259,9 @@ class Runner:
             return wanted
         return "cuda" if Path("/proc/driver/nvidia/version").exists() else "cpu"
 
-    def _batch_size(self) -> int:
+    @property
+    def batch_size(self) -> int:
+        """Cells in one call of a solver."""
         size = self.options.batch or self.grid.run.batch
         if size != "auto":
             return size

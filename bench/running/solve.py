@@ -16,12 +16,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from bench.contracts import Cost
+from bench.contracts import COUNTS, Cost
 from bench.errors import SolverError
 from bench.grid.cells import Ref, instance
 from bench.imaging.blur import Boundary
 from bench.methods.make_problem import Sensed, assemble
 from bench.methods.problem import Prior, Problem, Solver
+from bench.running.complexity import complexity
 from bench.running.environment import peak_mb, reset_peak
 from bench.seeds import keyed
 
@@ -78,18 +79,22 @@ def attempt(given: Given, sensed: Sequence[Sensed]) -> Attempt:
     solver = instance(given.solver)
     assert isinstance(solver, Solver)
     reset_peak(given.device)
-    x, cost, seconds = _timed(solver, given, sensed)
+    x, problem, seconds = _timed(solver, given, sensed)
     peak = peak_mb(given.device)
     if seconds < WARM_BELOW and _cold(given, sensed[0].y.shape):
         # Another problem of the same size: what a solver has stored of this one must not make it look fast.
         with suppress(Exception):
             _, _, seconds = _timed(solver, given, [s.mirrored() for s in sensed])
-    return Attempt(x.detach().cpu().numpy(), {**cost, "seconds": seconds / len(sensed), "peak_rss_mb": peak})
+    columns = {**counts(vars(problem.cost)), **complexity(problem.cost, len(sensed))}
+    if given.prior is not None:
+        columns["prior_note"] = "; ".join(problem.prior.notes) or None
+    columns |= {"seconds": seconds / len(sensed), "peak_rss_mb": peak}
+    return Attempt(x.detach().cpu().numpy(), columns)
 
 
-def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, dict[str, Any], float]:
+def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, Problem, float]:
     problem = _problem(given, sensed)
-    shape, dtype, cost, n = problem.y.shape, problem.y.dtype, problem.cost, given.samples
+    shape, dtype, n = problem.y.shape, problem.y.dtype, given.samples
     _synchronise(given.device)
     start = time.perf_counter()
     with torch.no_grad():
@@ -97,10 +102,7 @@ def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torc
     _synchronise(given.device)
     seconds = time.perf_counter() - start
     _check(x, (n, *shape) if n > 1 else shape, dtype)
-    columns: dict[str, Any] = counts(vars(cost))
-    if given.prior is not None:
-        columns["prior_note"] = "; ".join(problem.prior.notes) or None
-    return x if n > 1 else x[None], columns, seconds
+    return x if n > 1 else x[None], problem, seconds
 
 
 def _problem(given: Given, sensed: Sequence[Sensed]) -> Problem:
@@ -148,7 +150,7 @@ def _check(x: object, shape: tuple[int, ...], dtype: torch.dtype) -> None:
 def counts(cost: Mapping[str, object]) -> dict[str, int]:
     """The calls that were counted. Raises SolverError where a solver has made something else of a count."""
     checked = {}
-    for name in vars(Cost()):
+    for name in COUNTS:
         value = cost.get(name)
         if isinstance(value, bool) or not isinstance(value, Integral) or not 0 <= int(value) < MOST:
             what = repr(value)[:80] if isinstance(value, int | float | str | None) else type(value).__name__

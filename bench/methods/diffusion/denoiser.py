@@ -129,7 +129,6 @@ class Denoiser:
         """E[x_0 | x_t] (B, channels, H, W), not clipped; differentiable in x. ``level``: of all, or of each."""
         if x.shape[1] != self.channels:
             raise SolverError(f"the prior has {self.channels} channels, the image {x.shape[1]}")
-        self.cost.nfe_forward += 1
         H, W = x.shape[-2:]
         bottom, right = -H % self.stride, -W % self.stride
         if bottom or right:
@@ -138,6 +137,7 @@ class Denoiser:
             self.notes[f"prior of {side} x {side} pixels on {x.shape[-2]} x {x.shape[-1]}"] = None
         times = [level.t] * len(x) if isinstance(level, Level) else [each.t for each in level]
         t = torch.tensor(times, dtype=torch.float64, device=x.device)
+        self.cost.evaluation(self.prior, x, t, call=self.prior.x0)
         out = self.prior.x0(x, t)[..., :H, :W]
         if out.requires_grad:
             out.register_hook(self._count_backward)

@@ -92,7 +92,7 @@ def restore(problem: Problem, weights: str, network: str, patch: int, overlap: i
     tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.config.stride)
 
     def counted(pieces: Tensor) -> Tensor:
-        problem.cost.nfe_forward += 1
+        problem.cost.evaluation(model, pieces)
         return model(pieces)
 
     return tiles.join(batched(counted, tiles.cut(y), batch)).reshape(problem.y.shape)

@@ -38,7 +38,7 @@ def restore_with(problem: Problem, path: Path, patch: int, overlap: int, batch: 
     tiles = Tiles((y.shape[-2], y.shape[-1]), patch + -patch % stride, overlap, stride)
 
     def counted(pieces: Tensor) -> Tensor:
-        problem.cost.nfe_forward += 1
+        problem.cost.evaluation(model.model, pieces, call=model)
         return model(pieces)
 
     x = tiles.join(batched(counted, tiles.cut(y), batch))

@@ -94,9 +94,11 @@ class Sampler:
         patch = plan.patch or model.size
         overlap = patch // 4 if plan.overlap is None else plan.overlap
         self.tiles = Tiles((y.shape[-2], y.shape[-1]), patch, overlap, model.stride)
-        self.conditions = [model.condition(part) for part in self.tiles.cut(y).split(plan.batch)]
+        parts = self.tiles.cut(y).split(plan.batch)
+        self.conditions = [model.condition(part) for part in parts]
         if model.predictor is not None:
-            problem.cost.nfe_forward += len(self.conditions)
+            for part in parts:
+                problem.cost.evaluation(model.predictor, part, call=model.condition)
 
     def draw(self) -> Tensor:
         """One sample, (B, C, H, W) in [0, 1] units."""
@@ -121,8 +123,9 @@ class Sampler:
         given = iter(self.conditions)
 
         def estimate(part: Tensor) -> Tensor:
-            self.problem.cost.nfe_forward += 1
-            return self.model.given(next(given).given).x0(part, scalar(now.t, part))
+            denoiser, t = self.model.given(next(given).given), scalar(now.t, part)
+            self.problem.cost.evaluation(self.model.network, part, t, call=denoiser.x0)
+            return denoiser.x0(part, t)
 
         return batched(estimate, u, self.plan.batch)
 

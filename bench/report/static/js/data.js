@@ -37,7 +37,7 @@ export const FAMILIES = unique(data.solvers.map((s) => s.family || "other"));
 export const familyIndex = (solver) =>
   data.solvers.find((s) => (s.family || "other") === (solver.family || "other"))?.colour ?? 7;
 
-const COSTS = ["seconds", "calls", "evaluations", "samples"];
+const COSTS = ["seconds", "calls", "evaluations", "parameters", "macs", "samples"];
 
 /** One entry per solver of a table: costs, and a score {mean, low, high, ...} for each metric. */
 export const entriesOf = once((number) => {

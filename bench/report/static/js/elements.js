@@ -53,6 +53,14 @@ export function count(value) {
   return value.toFixed(0).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 }
 
+/** A large number to three digits, with the letter of its thousands. */
+export function amount(value) {
+  if (value === null || value === undefined || Number.isNaN(value)) return MISSING;
+  const power = value < 1000 ? 0 : Math.min(5, Math.floor(Math.log10(value) / 3));
+  const digits = value / 1000 ** power;
+  return power ? `${digits.toPrecision(3)} ${" kMGTP"[power]}` : digits.toFixed(0);
+}
+
 export const unique = (values) => [...new Set(values)];
 export const range = (n) => Array.from({ length: n }, (_, i) => i);
 /** Median of what is known; NaN of nothing. */

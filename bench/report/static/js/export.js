@@ -31,7 +31,7 @@ export function boardCsv() {
   return csv([head, ...entries.map(row)]);
 }
 
-const COUNTS = ["seconds", "calls", "evaluations", "cells", "failed", "absent"];
+const COUNTS = ["seconds", "calls", "evaluations", "parameters", "macs", "cells", "failed", "absent"];
 const STANDING = [
   ...["mean", "low_95", "high_95", "groups", "maybe_best", "rank_best", "rank_worst"],
   ...["difference", "difference_low_95", "difference_high_95", "p_adjusted"],

@@ -1,7 +1,7 @@
 // The leaderboard on the page: columns, sorting, one row per solver.
 import { baselineMissing, leaderboard, scoreNow, tableNow } from "./board.js";
 import { arrow, data, lossOf, metricOf, ranks } from "./data.js";
-import { $, count, h, MISSING, number, seconds, signed } from "./elements.js";
+import { $, amount, count, h, MISSING, number, seconds, signed } from "./elements.js";
 import { drawCautions, solverCell } from "./solver.js";
 import { change, state } from "./state.js";
 
@@ -92,6 +92,7 @@ function costColumns() {
   const some = (name) => entries.some((e) => e[name] > 0);
   const calls =
     "Median calls of the blur and of its adjoint; 0 where a solver multiplies by its transfer function instead";
+  const macs = "Median multiply-accumulates of all network passes for one image: convolutions and matrix products";
   const failed = "Cells that failed; they count as the blurred input where its value is known";
   const column = (key, head, tip, cell) => ({ key, head, tip, first: "up", by: (e) => e[key], cell });
   return [
@@ -99,6 +100,9 @@ function costColumns() {
     some("calls") && column("calls", "A + Aᵀ", calls, (e) => [count(e.calls)]),
     some("evaluations") &&
       column("evaluations", "NFE", "Median network passes, forward and backward", (e) => [count(e.evaluations)]),
+    some("parameters") &&
+      column("parameters", "Params", "Parameters of its networks, the prior's included", (e) => [amount(e.parameters)]),
+    some("macs") && column("macs", "MACs", macs, (e) => [amount(e.macs)]),
     some("failed") && { ...column("failed", "Failed", failed, failedCell), first: "down" },
     entries.some((e) => e.certificate) && {
       key: "certificate",
