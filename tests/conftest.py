@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,7 +43,7 @@ class Silent:
         self.outcomes: list[dict[str, Any]] = []
         self.offered: list[tuple[list[dict[str, Any]], int, int]] = []
 
-    def preliminary(self, rows: Sequence[dict[str, Any]], total: int) -> None:
+    def preliminary(self, rows: Sequence[Mapping[str, Any]], total: int) -> None:
         self.offered.append((list(rows), total, len(self.outcomes)))
 
     def stage(self, name: str, total: int, done: int) -> None:

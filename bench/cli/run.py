@@ -14,6 +14,7 @@ import typer
 from bench.cli.grid_file import named_grid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from contextlib import AbstractContextManager
 
     from bench.grid.schema import Grid
@@ -189,7 +190,7 @@ def _unverified(finished: Finished) -> dict[str, str]:
     return {str(r["solver"]): str(r["unverified"]) for r in finished.test if r.get("unverified")}
 
 
-def _say(finished: Finished, grid: Grid, failed: list[dict[str, object]]) -> None:
+def _say(finished: Finished, grid: Grid, failed: Sequence[Row]) -> None:
     from bench.results.folder import ResultsFolder
 
     for r in failed[:5]:

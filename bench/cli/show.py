@@ -10,7 +10,7 @@ import typer
 
 if TYPE_CHECKING:
     from bench.grid.cells import Cell
-    from bench.results.folder import Run
+    from bench.results.folder import Row, Run
 
 
 #: seconds that a cell may take to be computed again: whatever limit it had, it has been computed once
@@ -37,7 +37,7 @@ def command(
     fresh = _again(run, row) if rerun else {}
     if as_json:
         typer.echo(
-            json.dumps({"run": str(run.folder.path), "row": row, "again": fresh}, indent=1, ensure_ascii=False)
+            json.dumps({"run": str(run.folder.path), "row": dict(row), "again": fresh}, indent=1, ensure_ascii=False)
         )
     else:
         for name, value in row.items():
@@ -52,7 +52,7 @@ def command(
         raise typer.Exit(1)
 
 
-def _print_failure(outcome: dict[str, Any]) -> None:
+def _print_failure(outcome: Row) -> None:
     """Why a cell failed; nothing of one that did not."""
     if outcome.get("status") == "ok":
         return
@@ -61,7 +61,7 @@ def _print_failure(outcome: dict[str, Any]) -> None:
         typer.echo(f"\n{name}:\n{str(outcome[name]).rstrip()}")
 
 
-def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:
+def _find(key: str, runs: Path) -> tuple[Run, Row]:
     from bench.errors import ResultError
     from bench.results.folder import ResultsFolder
 
@@ -74,7 +74,7 @@ def _find(key: str, runs: Path) -> tuple[Run, dict[str, Any]]:
     return matches[0]
 
 
-def _again(run: Run, row: dict[str, Any]) -> dict[str, Any]:
+def _again(run: Run, row: Row) -> dict[str, Any]:
     from bench.running.environment import Shared
     from bench.running.local import LocalEngine
 
@@ -84,7 +84,7 @@ def _again(run: Run, row: dict[str, Any]) -> dict[str, Any]:
         return engine.solve([cell], A_DAY).result()[0]
 
 
-def _cell(run: Run, row: dict[str, Any]) -> Cell:
+def _cell(run: Run, row: Row) -> Cell:
     """Plan the run's grid again and find the cell of this row in it."""
     from bench.errors import ResultError
     from bench.grid.image_index import ImageIndex

@@ -43,12 +43,12 @@ class Board:
     def from_rows(cls, rows: Iterable[Row], metrics: Sequence[str] | None = None) -> Board:
         """Align the rows of phase "test"; by default with every metric that some row has a column for."""
         rows = [r for r in rows if r.get("phase", "test") == "test"]
-        solvers = {r["solver"]: i for i, r in reversed(list(enumerate(rows)))}
-        order = sorted(solvers, key=lambda s: solvers[s])
-        cells = list(dict.fromkeys(MeasurementId.of(r) for r in rows))
-        by_place = {(r["solver"], MeasurementId.of(r)): r for r in rows}
-        names = list(metrics) if metrics else _metric_names(rows)
-        return cls(order, cells, [[by_place.get((s, c)) for c in cells] for s in order], names)
+        solvers = {s: i for i, s in enumerate(dict.fromkeys(r["solver"] for r in rows))}
+        cells = {c: i for i, c in enumerate(dict.fromkeys(map(MeasurementId.of, rows)))}
+        aligned: list[list[Row | None]] = [[None] * len(cells) for _ in solvers]
+        for r in rows:
+            aligned[solvers[r["solver"]]][cells[MeasurementId.of(r)]] = r
+        return cls(list(solvers), list(cells), aligned, list(metrics) if metrics else _metric_names(rows))
 
     @cached_property
     def images(self) -> np.ndarray:

@@ -10,6 +10,7 @@ from typing import Any
 
 from bench.errors import ResultError
 from bench.report import certificates
+from bench.results.columns import changed
 from bench.results.folder import Row, Run, read_runs
 from bench.results.identity import MeasurementId
 
@@ -44,7 +45,7 @@ class Results:
     groups: int
     shared: int
     certificates: list[dict[str, Any]]
-    environments: list[dict[str, Any]]
+    environments: list[Row]
     about: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
@@ -111,6 +112,8 @@ def _facts(run: Run) -> dict[str, Any]:
 
 def _labels(tables: Sequence[Sequence[Row]], names: Sequence[str]) -> list[dict[str, str]]:
     """Per run: solver as stored -> solver as reported. Two runs' different methods of one name get two names."""
+    if len(tables) == 1:
+        return [{s: s for s in dict.fromkeys(row["solver"] for row in tables[0])}]
     owned = [_identities(table) for table in tables]
     return [
         {s: f"{s} @ {name}" if _ambiguous([o[s] for o in owned if s in o]) else s for s in own}
@@ -137,12 +140,14 @@ def _merged(tables: Sequence[Sequence[Row]], labels: Sequence[dict[str, str]]) -
     """One row per cell key, phase and measurement; a later run's row replaces an earlier one, a failure never a
     success. Two images of the same pixels share their keys.
     """
+    if len(tables) == 1:
+        return list(tables[0])
     rows: dict[tuple[Any, ...], Row] = {}
     for table, names in zip(tables, labels, strict=True):
-        for row in table:
+        for row in changed(table, "solver", names.__getitem__):
             key = row["phase"], row["cell_key"], *MeasurementId.of(row)
             if key not in rows or row["status"] == "ok" or rows[key]["status"] != "ok":
-                rows[key] = {**row, "solver": names[row["solver"]]}
+                rows[key] = row
     return list(rows.values())
 
 
@@ -150,7 +155,7 @@ def _pictures(run: Run, labels: dict[str, str]) -> list[Pictures]:
     return [Pictures(p.measurement, p.file, labels) for p in run.pictures]
 
 
-def _environments(runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _environments(runs: Sequence[Run]) -> list[Row]:
     """The rows of each run's environments, each once."""
     rows = [row for run in runs for row in run.folder.read_environments()]
     return list({row["env_id"]: row for row in rows}.values())

@@ -52,7 +52,7 @@ class Results:
 
     @property
     def rows(self) -> list[Row]:
-        """All rows as dictionaries, those of tuning too."""
+        """All rows as read-only mappings, those of tuning too."""
         return self._loaded.rows
 
     @property

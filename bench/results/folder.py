@@ -5,7 +5,7 @@ folder that is damaged, unfinished or no run at all gets the same message from e
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,8 @@ from bench.files import write_text
 from bench.results import journal, parquet
 from bench.results.identity import MeasurementId
 
-Row = dict[str, Any]
+#: a row of results, or plain data with its columns
+Row = Mapping[str, Any]
 
 #: what run.json must hold, and of which type
 FACTS: dict[str, type] = {
@@ -135,7 +136,7 @@ class ResultsFolder:
             raise self._damaged(self.environments, "a row has no env_id")
         return rows
 
-    def read_outcomes(self) -> dict[str, Row]:
+    def read_outcomes(self) -> dict[str, dict[str, Any]]:
         """Outcomes by cell key, from the journal."""
         return journal.read(self.journal)
 
@@ -169,7 +170,7 @@ class Run:
 
     folder: ResultsFolder
     facts: Row
-    rows: list[Row]
+    rows: Sequence[Row]
 
     @cached_property
     def pictures(self) -> list[Picture]:

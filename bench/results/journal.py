@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -82,7 +82,7 @@ class Journal:
         if size and os.pread(self._fd, 1, size - 1) != b"\n":
             os.write(self._fd, b"\n")  # what was torn stays torn; what follows starts on a line of its own
 
-    def append(self, outcome: dict[str, Any]) -> None:
+    def append(self, outcome: Mapping[str, Any]) -> None:
         """Write one outcome with a single system call, so that a killed process leaves whole lines.
 
         A value that is NaN (a metric that is undefined on an image) is written as null: JSON has no NaN.

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from bench.errors import ResultError
 from bench.files import replacing
+from bench.results.columns import Column, StoredRow, of_booleans, of_numbers, of_strings
 from bench.scoring.evaluate import METRICS
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from pyarrow.parquet import ParquetFile
 
 SCHEMA_VERSION = 1
 
@@ -165,27 +167,58 @@ def write_environments(path: Path, environments: Mapping[str, Mapping[str, str]]
         parquet.write_table(pa.table(table), temporary, write_page_checksum=True)
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Rows of a results.parquet. Raises ResultError when it is missing, damaged or of another schema."""
+def read(path: Path) -> list[StoredRow]:
+    """Rows of a results.parquet, as views of its columns, read one at a time.
+
+    Raises ResultError when it is missing, damaged or of another schema.
+    """
     import pyarrow as pa
     from pyarrow import parquet
 
     if not path.is_file():
         raise ResultError(f"{path} cannot be read as results: there is no such file")
     try:
-        with parquet.ParquetFile(path, page_checksum_verification=True) as file:  # read_table would import pandas
-            table = file.read()
-        table.validate(full=True)
-        version = (table.schema.metadata or {}).get(b"schema_version", b"?").decode(errors="replace")
+        with parquet.ParquetFile(path) as file:
+            schema = file.schema_arrow
+        version = (schema.metadata or {}).get(b"schema_version", b"?").decode(errors="replace")
         if version != str(SCHEMA_VERSION):
             raise ResultError(f"{path} has schema version {version}, this deblur-bench reads {SCHEMA_VERSION}")
-        _check_columns(path, table)
-        return table.to_pylist()
+        _check_columns(path, schema)
+        coded = [field.name for field in schema if pa.types.is_string(field.type)]
+        with parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=coded) as file:
+            columns = {name: _column(file, name) for name in schema.names}
+            rows = [StoredRow(columns, i) for i in range(file.metadata.num_rows)]
     except (OSError, ValueError, MemoryError, pa.ArrowException) as error:
         raise ResultError(f"{path} cannot be read as results: {error}") from error
+    for name in NEEDED:
+        if any(row[name] is None for row in rows):
+            raise ResultError(f"{path}: the column {name} has gaps")
+    return rows
 
 
-def _check_columns(path: Path, table: pa.Table) -> None:
+def _column(file: ParquetFile, name: str) -> Column:
+    import pyarrow as pa
+
+    kind = file.schema_arrow.field(name).type
+    if pa.types.is_dictionary(kind):
+        return of_strings(_arrays(file, name))
+    return of_booleans(_arrays(file, name)) if pa.types.is_boolean(kind) else of_numbers(_arrays(file, name))
+
+
+def _arrays(file: ParquetFile, name: str) -> Iterator[Any]:
+    """One column, a group of rows at a time. Raises ArrowInvalid where it is not what the footer says."""
+    import pyarrow as pa
+
+    rows = 0
+    for batch in file.iter_batches(GROUP, columns=[name], use_threads=False):
+        batch.validate(full=True)
+        rows += len(batch)
+        yield batch.column(0)
+    if rows != file.metadata.num_rows:
+        raise pa.ArrowInvalid(f"the column {name} has {rows} rows, not {file.metadata.num_rows}")
+
+
+def _check_columns(path: Path, schema: pa.Schema) -> None:
     import pyarrow as pa
 
     of_kind = {
@@ -195,7 +228,7 @@ def _check_columns(path: Path, table: pa.Table) -> None:
         "double": lambda t: pa.types.is_floating(t) or pa.types.is_integer(t),
         "bool": pa.types.is_boolean,
     }
-    for field in table.schema:
+    for field in schema:
         kind = "double" if field.name.startswith(("m_", "in_")) else COLUMNS.get(field.name)
         stored = (field.metadata or {}).get(_NAME, field.name.encode())
         if stored != field.name.encode():
@@ -206,11 +239,10 @@ def _check_columns(path: Path, table: pa.Table) -> None:
             raise ResultError(f"{path}: there is no column {field.name!r} in results of schema {SCHEMA_VERSION}")
         if not of_kind[kind](field.type) and not pa.types.is_null(field.type):
             raise ResultError(f"{path}: the column {field.name} holds {field.type}, not {kind}")
-    if len(set(table.column_names)) < table.num_columns:
+    if len(set(schema.names)) < len(schema):
         raise ResultError(f"{path}: a column stands there twice")
-    for name in NEEDED:
-        if name not in table.column_names or table.column(name).null_count:
-            raise ResultError(f"{path}: the column {name} is missing or has gaps")
+    if lacking := [name for name in NEEDED if name not in schema.names]:
+        raise ResultError(f"{path}: the column {lacking[0]} is missing")
 
 
 def whole(path: Path, rows: int) -> bool:

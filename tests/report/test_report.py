@@ -1,6 +1,7 @@
 """The numbers of the report, from synthetic runs, and what it refuses to put into one table."""
 
 import csv
+import itertools
 import json
 import re
 import shutil
@@ -16,6 +17,7 @@ from bench.report.conclusion import conclusion
 from bench.report.load import load
 from bench.report.page import build
 from bench.report.terminal import summary, telling
+from bench.results.folder import Row
 from tests import fake_run
 
 
@@ -80,7 +82,7 @@ def test_crops_of_one_photograph_are_one_group(tmp_path):
 
 def test_kernels_that_pictures_share_are_counted_and_own_ones_are_not(board):
     assert tables.standings(board, "psnr", None).kernels is None
-    shared = [[{**r, "kernel": r["setting"]} if r else r for r in line] for line in board.rows]
+    shared: list[list[Row | None]] = [[r and {**r, "kernel": r["setting"]} for r in line] for line in board.rows]
     crossed = Board(board.solvers, board.cells, shared, board.metrics)
     assert tables.standings(crossed, "psnr", None).kernels == 4
 
@@ -143,9 +145,13 @@ def test_tuned_values_come_with_the_cost_of_their_search(run):
 
 
 def test_oracle_tuning_is_labelled_and_shows_the_range_over_images(tmp_path):
-    rows = load([small(tmp_path, change={"tuning": "oracle"})]).rows
-    for i, row in enumerate(r for r in rows if r["solver"] == "tv" and r["phase"] == "test"):
-        row["tuned"] = json.dumps({"lam": 0.001 * (1 + i)})
+    rows, number = load([small(tmp_path, change={"tuning": "oracle"})]).rows, itertools.count(1)
+    rows = [
+        {**r, "tuned": json.dumps({"lam": 0.001 * next(number)})}
+        if r["solver"] == "tv" and r["phase"] == "test"
+        else r
+        for r in rows
+    ]
     tv = next(r for r in facts.tuned_values(rows)["rows"] if r["solver"] == "tv")
     assert tv["tuning"] == "oracle"
     assert tv["cells"][0] == [("lam", "0.001 to 0.002")]

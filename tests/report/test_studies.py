@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -54,9 +54,9 @@ def board(
     return Board.from_rows(rows)
 
 
-def score(row: dict[str, Any]) -> dict[str, Any]:
+def score(row: Mapping[str, Any]) -> dict[str, Any]:
     """The row with its part in the score of study 004."""
-    return row | {f"{of}_score_convir": 50 * (row[f"{of}_psnr"] / 33 + row[f"{of}_ssim"]) for of in ("m", "in")}
+    return {**row, **{f"{of}_score_convir": 50 * (row[f"{of}_psnr"] / 33 + row[f"{of}_ssim"]) for of in ("m", "in")}}
 
 
 def texts(table: Table, label: str, group: str = "") -> list[str]:

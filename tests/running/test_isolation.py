@@ -52,7 +52,7 @@ def rows(folder: Path) -> dict[str, dict[str, Any]]:
     ]
     (folder / "grid.yaml").write_text(GRID.replace("ENTRIES", "\n".join(entries)))
     Runner(read_grid(folder / "grid.yaml"), Options(folder / "out"), Silent()).run()
-    return {r["solver"]: r for r in results.read(folder / "out" / "results.parquet")}
+    return {r["solver"]: dict(r) for r in results.read(folder / "out" / "results.parquet")}
 
 
 @pytest.mark.parametrize(

@@ -126,7 +126,7 @@ def test_different_measurements_of_one_exposure_are_refused(write_grid: Write, r
     halves_of_solvers = write_grid("@copy.py"), write_grid("@dice.py", name="other.yaml")
     run_grid(halves_of_solvers[0], "a")
     run_grid(halves_of_solvers[1], "b")
-    rows = results.read(tmp_path / "b" / "results.parquet")
+    rows = [dict(r) for r in results.read(tmp_path / "b" / "results.parquet")]
     rows[3]["y_sha"] = "0" * 64
     results.write(tmp_path / "b" / "results.parquet", rows, ["psnr"])
     with pytest.raises(ResultError, match=r"different measurements of image 'test.' of .*y_sha differ"):
