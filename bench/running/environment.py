@@ -11,8 +11,6 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from bench.seeds import digest
-
 
 @cache
 def environment(device: str) -> dict[str, str]:
@@ -29,12 +27,6 @@ def environment(device: str) -> dict[str, str]:
         "numpy": version("numpy"),
         "scipy": version("scipy"),
     }
-
-
-@cache
-def env_id(device: str) -> str:
-    """A short hash of ``environment``."""
-    return digest(environment(device))[:12]
 
 
 #: what numbers can depend on: a page under reports/ or notes beside the code are no local changes
