@@ -38,7 +38,6 @@ config = Config(
             ),
         )
     ],
-    strategy="htex_auto_scale",  # gives idle pods back
-    max_idletime=120,
+    strategy="simple",  # starts more; Parsl's htex_auto_scale (2026.10) also ends blocks that have yet to come up
     initialize_logging=False,  # a line per cell and step adds up
 )

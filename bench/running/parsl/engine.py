@@ -16,6 +16,7 @@ from bench.errors import ResultError
 from bench.grid.cells import Cell, Ref
 from bench.running.environment import Shared
 from bench.running.local import Lost, WorkerDied
+from bench.running.parsl.blocks import noted
 from bench.running.parsl.order import Order, code_behind
 from bench.running.parsl.remote import carry_out
 from bench.running.parsl.site import Site
@@ -114,8 +115,9 @@ def opened(site: Site, folder: Path) -> Iterator[OpenSite]:
 
     if site.config.run_dir == "runinfo":  # the default, in the working directory
         site.config.run_dir = str(folder)
-    kernel = DataFlowKernel(site.config)
-    try:
-        yield OpenSite(site, kernel)
-    finally:
-        kernel.cleanup()
+    with noted(site, folder):
+        kernel = DataFlowKernel(site.config)
+        try:
+            yield OpenSite(site, kernel)
+        finally:
+            kernel.cleanup()
