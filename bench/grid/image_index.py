@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bench.errors import DataError, PluginError
 from bench.files import write_text
 from bench.imaging.measure import array_sha
+from bench.plugins import patience
 from bench.plugins.code_digest import code_digest
 from bench.plugins.lookup import load_plugin
 from bench.plugins.settings import build
@@ -55,7 +56,8 @@ class ImageIndex:
         name = digest([source.plugin.name, source.settings, code_digest(source.plugin)])
         if name not in self._images:
             dataset: Dataset = build(source.plugin, load_plugin(source.plugin), source.settings)
-            ids = list(dataset.ids())
+            with patience.limited(patience.LOOKING, f"listing dataset {source.plugin.name!r} ({source.plugin.path})"):
+                ids = list(dataset.ids())
             if not ids:
                 raise DataError(f"dataset {source.plugin.name!r} has no images with the settings {source.settings}")
             if len(set(ids)) < len(ids):
@@ -96,7 +98,8 @@ class ImageIndex:
 def image_sha(dataset: Dataset, id: str) -> str:
     """sha256 of an image's pixels and margin, and of the frames beside it."""
     try:
-        image = dataset.load(id)
+        with patience.limited(patience.LOOKING, f"loading image {id!r} of {type(dataset).__name__}"):
+            image = dataset.load(id)
     except MemoryError as error:
         raise DataError(f"{type(dataset).__name__} {id!r} does not fit in memory: {dataset}") from error
     beside = [] if image.burst is None else [array_sha(image.burst)]

@@ -19,6 +19,7 @@ from typing import Any
 
 from bench.errors import PluginError, did_you_mean, line_of, message_of
 from bench.files import built_in_folder
+from bench.plugins import patience
 from bench.plugins.describe import KINDS, Kind, Plugin, describe
 from bench.plugins.import_path import sees
 from bench.plugins.outside import follow, stamp
@@ -105,15 +106,19 @@ def _described(kind: Kind, name: str, path: Path, module: str | None, _stamp: tu
 
 
 def load_plugin(plugin: Plugin) -> type:
-    """Import the plug-in and return its class. Raises PluginError when the import fails."""
+    """Import the plug-in and return its class. Raises PluginError when the import fails or does not end."""
+    with patience.limited(patience.LOADING, f"importing {plugin.kind} {plugin.name!r} ({plugin.path})"):
+        return getattr(_module(plugin), plugin.class_name)
+
+
+def _module(plugin: Plugin) -> Any:
     try:
-        module = importlib.import_module(plugin.module) if plugin.module else _import_path(plugin.path)
+        return importlib.import_module(plugin.module) if plugin.module else _import_path(plugin.path)
     except (Exception, SystemExit) as error:
         where, why = line_of(error, plugin.path), message_of(error)
         raise PluginError(
             f"{plugin.kind} {plugin.name!r} cannot be imported: {where}: {type(error).__name__}: {why}"
         ) from error
-    return getattr(module, plugin.class_name)
 
 
 def _import_path(path: Path) -> Any:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 from pydantic_core import ErrorDetails
 
 from bench.errors import BenchError, PluginError, SettingError, did_you_mean, line_of, message_of
+from bench.plugins import patience
 from bench.plugins.describe import Plugin
 
 #: sizes, limits and counts of a plug-in; more is a slip, or would not end
@@ -77,7 +78,8 @@ def build(plugin: Plugin, cls: type, settings: Mapping[str, Any]) -> Any:
     """An instance of the plug-in's class with these settings."""
     values = resolve(plugin, settings)
     try:
-        return cls(**values)
+        with patience.limited(patience.LOADING, f"building {plugin.kind} {plugin.name!r} ({plugin.path})"):
+            return cls(**values)
     except BenchError:
         raise
     except (Exception, SystemExit) as error:
