@@ -1,13 +1,13 @@
 """deblur-bench: a benchmark harness for image deblurring.
 
-This is the one public door: what a solver, a prior, an operator or a dataset needs is importable from here, and
-importing it costs neither torch nor anything else that is slow. ``bench.run(grid)`` and ``bench.load(folder)`` are
-imported when they are used.
+This is the one public door: what a solver, a prior, an operator, a dataset or a metric needs is importable from here,
+and importing it costs neither torch nor anything else that is slow. ``bench.run(grid)`` and ``bench.load(folder)``
+are imported when they are used.
 """
 
 from typing import TYPE_CHECKING, Any
 
-from bench.contracts import Cost, Dataset, Exposed, Image, Noise, NoiseLevel, Operator
+from bench.contracts import Context, Cost, Dataset, Exposed, Image, Metric, Noise, NoiseLevel, Operator
 from bench.errors import BenchError, DataError, GridError, PluginError, PsfError, SettingError, SolverError
 from bench.files import roots
 from bench.methods.problem import Prior, Problem, Solver, tunable
@@ -20,12 +20,14 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BenchError",
+    "Context",
     "Cost",
     "DataError",
     "Dataset",
     "Exposed",
     "GridError",
     "Image",
+    "Metric",
     "Noise",
     "NoiseLevel",
     "Operator",
@@ -59,5 +61,5 @@ def __dir__() -> list[str]:
     return sorted([*globals(), *_LAZY])
 
 
-# solvers/, priors/, operators/, datasets/ lie beside bench/ in a checkout; in a wheel, inside it.
+# solvers/, priors/, operators/, datasets/, metrics/ lie beside bench/ in a checkout; in a wheel, inside it.
 __path__[:] = [str(root) for root in roots()]

@@ -1,4 +1,4 @@
-"""The contracts between the harness and its plug-ins: Dataset, Operator, Noise, Problem, Solver.
+"""The contracts between the harness and its plug-ins: Dataset, Operator, Noise, Metric, Problem, Solver.
 
 Conventions that hold at every interface: images are float in [0, 1], channels first; a PSF has odd sides, unit
 sum and its centre at ``size // 2``, and is applied by *convolution* (flipped against correlation); sigma is a
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -134,6 +134,90 @@ class Noise:
 
     def sample(self, clean: np.ndarray, T: float, rng: np.random.Generator) -> np.ndarray:
         """A measurement of ``clean`` (float64, unit-sum PSF already applied), same shape, not clipped."""
+        raise NotImplementedError
+
+
+# --- Metrics --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a metric may need besides truth and estimate.
+
+    Attributes:
+        y: the measurement (C, H, W), float64, not clipped.
+        psf: the true PSF (h, w), unit sum; None where nobody knows it.
+        level: the true gain and sigma, floats in [0, 1] units.
+        boundary: how the measurement was made.
+        border: pixels that the protocol drops on every side.
+        clip: whether the protocol clips the estimate to [0, 1].
+    """
+
+    y: np.ndarray
+    psf: np.ndarray | None
+    level: NoiseLevel
+    boundary: Literal["valid", "circular"] = "valid"
+    border: int = 0
+    clip: bool = True
+
+
+class Metric:
+    """What is measured on an estimate. Subclass as a frozen dataclass whose fields are the settings.
+
+    The first paragraph of the class's docstring is the definition that reports print. What a table must know stands
+    in class variables, literals all, so that it is read without importing the file.
+
+    Attributes:
+        label: what tables call it, the name where it is empty; a dict gives one for each of several column names.
+        better: "higher" or "lower"; "one" for a check, which ranks nothing and should come to ``target``; or the name
+            of a parameter that says which.
+        target: what a check should come to.
+        range: least and largest value that is possible; None where there is no bound.
+        unit: "dB", or "" for a pure number.
+        digits: decimals worth printing.
+        family: what it sees: "fidelity" (errors of pixels), "structure" (edges and contrast), "perception" (features
+            of a network), "check" (consistency with the measurement), "samples" (the law of several).
+        of: "picture", for one estimate (of K samples the mean over them is reported), or "samples" for all together.
+        frame: what it is given: "clipped", after the protocol's clipping and cropping, "cropped" without the
+            clipping, "whole" as the solver returned it.
+        channels: of the pictures that it takes; of others it is NaN.
+        smallest: side in pixels, after cropping, under which it is NaN.
+        needs_truth: False of one whose value does not depend on the truth: the others are empty on photographs whose
+            sharp version nobody has.
+        tolerance: mean loss of a group that ``bench check`` lets pass: in float64; in float32 of a deterministic
+            solver elsewhere, or of a sampler on the same machine; of a sampler elsewhere. None: 0.1, 2 and 10 units
+            of the last printed digit.
+        presets: short names of a grid, which are names of columns too, and the settings that each stands for.
+        reference: the paper that defines it.
+    """
+
+    label: ClassVar[str | dict[str, str]] = ""
+    better: ClassVar[str] = "higher"
+    target: ClassVar[float] = 1.0
+    range: ClassVar[tuple[float | None, float | None]] = (None, None)
+    unit: ClassVar[str] = ""
+    digits: ClassVar[int] = 3
+    family: ClassVar[str] = "fidelity"
+    of: ClassVar[str] = "picture"
+    frame: ClassVar[str] = "clipped"
+    channels: ClassVar[tuple[int, ...]] = (1, 3)
+    smallest: ClassVar[int] = 1
+    needs_truth: ClassVar[bool] = True
+    tolerance: ClassVar[tuple[float, float, float] | None] = None
+    presets: ClassVar[dict[str, dict[str, Any]]] = {}
+    reference: ClassVar[str] = ""
+
+    def measure(self, truth: np.ndarray, estimate: np.ndarray, context: Context) -> float | None:
+        """The value of one estimate, of nothing but its arguments: no randomness, no memory of other pictures.
+
+        Args:
+            truth: (C, H, W), float64, within [0, 1]; something of that shape where ``needs_truth`` is False.
+            estimate: the same shape; with ``of = "samples"`` (K, C, H, W).
+            context: measurement, PSF, noise level and protocol.
+
+        Returns:
+            A number; NaN where it is undefined on this picture; None where it cannot be had (no weights, one sample).
+        """
         raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ Each check raises AssertionError with a sentence that says what was broken.
 """
 
 from bench.verify.contract_checks import check_dataset, check_noise, check_operator, check_solver
+from bench.verify.metric_checks import check_metric
 from bench.verify.prior_checks import check_prior
 
-__all__ = ["check_dataset", "check_noise", "check_operator", "check_prior", "check_solver"]
+__all__ = ["check_dataset", "check_metric", "check_noise", "check_operator", "check_prior", "check_solver"]

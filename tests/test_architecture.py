@@ -15,7 +15,7 @@ from bench.files import built_in_folder, roots
 from bench.plugins.lookup import built_in
 
 PACKAGE = roots()[0]
-KINDS = ("solvers", "priors", "operators", "datasets")
+KINDS = ("solvers", "priors", "operators", "datasets", "metrics")
 #: what lies beside the package in a checkout, and in it in a wheel
 BESIDE = (*KINDS, "grids", "recipes", "sites", "weights")
 BENCH = sorted(p for p in PACKAGE.rglob("*.py") if p.relative_to(PACKAGE).parts[0] not in BESIDE)
@@ -29,7 +29,7 @@ ROOMS: dict[str, set[str]] = {
     "plugins": set(),
     "statistics": set(),
     "methods": {"imaging", "plugins"},
-    "scoring": {"imaging"},
+    "scoring": {"imaging", "plugins"},
     "grid": {"plugins", "imaging", "scoring"},
     "results": {"scoring", "statistics"},
     "running": {"grid", "results", "plugins", "imaging", "methods", "scoring", "statistics"},
@@ -58,6 +58,7 @@ FOR_PLUGINS = {
     "priors": {"methods", "plugins", "errors"},
     "operators": {"imaging", "errors"},
     "datasets": {"imaging", "seeds", "errors"},
+    "metrics": {"imaging", "scoring", "errors"},
 }
 
 
@@ -187,8 +188,8 @@ def length(node: ast.FunctionDef | ast.AsyncFunctionDef) -> int:
     return (node.end_lineno or 0) - node.lineno + 1 - (docstring.count("\n") + 1 if docstring else 0)
 
 
-def test_every_operator_and_dataset_works_without_torch() -> None:
-    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset") for p in built_in(kind)]
+def test_every_operator_dataset_and_metric_is_imported_without_torch() -> None:
+    names = [(p.kind, p.name) for kind in ("operator", "noise", "dataset", "metric") for p in built_in(kind)]
     code = (
         "import sys\nfrom bench.plugins import lookup\n"
         f"for kind, name in {names!r}: lookup.load_plugin(lookup.find_plugin(kind, name))\n"
@@ -200,7 +201,7 @@ def test_every_operator_and_dataset_works_without_torch() -> None:
 
 CHECKOUT = PACKAGE.parent
 TEXTS = [p for p in [*CHECKOUT.glob("*.md"), *CHECKOUT.glob("docs/**/*.md")] if p.name != "CHANGELOG.md"]
-PLACES = "bench|solvers|priors|operators|datasets|tests|benchmarks|grids|recipes"
+PLACES = "bench|solvers|priors|operators|datasets|metrics|tests|benchmarks|grids|recipes"
 
 
 @pytest.mark.skipif(not (CHECKOUT / "pyproject.toml").is_file(), reason="there are no docs beside the package")

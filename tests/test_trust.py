@@ -20,7 +20,7 @@ from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
 ROOT = Path(__file__).parents[1]
-PARTS = ("bench", "solvers", "priors", "operators", "datasets", "benchmarks")
+PARTS = ("bench", "solvers", "priors", "operators", "datasets", "metrics", "benchmarks")
 FILES = [f for part in PARTS for f in (ROOT / part).rglob("*.py")]
 
 MODULES = {"pickle", "cPickle", "dill", "cloudpickle", "joblib", "shelve", "marshal", "tarfile"}
@@ -31,7 +31,7 @@ CALLS = {
 #: files that others publish as pickles, by the unpickler that builds tensors alone: torchvision's AlexNet, and state
 #: dicts of networks; of the module pickle only the exception is used
 EXEMPT = {
-    ("bench/scoring/lpips.py", "torch.load(path, map_location='cpu', weights_only=True)"),
+    ("bench/scoring/backbones.py", "torch.load(path, map_location='cpu', weights_only=True)"),
     ("bench/methods/networks/state_dicts.py", "torch.load(path, map_location='cpu', weights_only=True)"),
     ("bench/methods/networks/state_dicts.py", "import pickle"),
 }

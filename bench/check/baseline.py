@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,8 @@ from bench.files import markdown_text, replacing, write_text
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
-from bench.scoring.evaluate import METRICS
+from bench.scoring import registry
+from bench.scoring.registry import describe, known
 
 FORMAT = "deblur-bench baseline 1"
 
@@ -89,11 +90,19 @@ def read(path: Path) -> Record:
         record = Record(table.to_pylist(), metrics, environment, str(about["commit"]), protocol, history)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, MemoryError, pa.ArrowException) as error:
         raise ResultError(f"{path} cannot be read as a baseline: {error}") from error
-    if unknown := [m for m in metrics if m not in METRICS]:
+    registry.learn(_described(about.get("described")))
+    if unknown := [m for m in metrics if m not in known()]:
         raise ResultError(f"{path} holds metrics that this version does not know: {', '.join(unknown)}")
     if lacking := {*COLUMNS, *(f"m_{m}" for m in metrics)} - set(table.column_names):
         raise ResultError(f"{path} cannot be read as a baseline: it lacks the columns {', '.join(sorted(lacking))}")
     return record
+
+
+def _described(given: Any) -> Iterator[registry.MetricInfo]:
+    """What a baseline says of its metrics; those of earlier versions say nothing, for all were built in."""
+    for name, text in given.items() if isinstance(given, dict) else ():
+        info = registry.from_json(str(name), text) if isinstance(text, str) else None
+        yield from () if info is None else (info,)
 
 
 def same_protocol(before: Record, now: Record) -> None:
@@ -117,6 +126,7 @@ def write(path: Path, record: Record) -> None:
 
     about = {
         "metrics": list(record.metrics),
+        "described": {m: registry.as_json(describe(m)) for m in record.metrics if m in known()},
         "environment": record.environment,
         "commit": record.commit,
         "protocol": {n: record.protocol.get(n) for n in PROTOCOL},
@@ -185,7 +195,7 @@ def markdown(record: Record) -> str:
     heads = ["solver", "setting", "cells", *record.metrics]
     lines += ["| " + " | ".join(heads) + " |", "|" + " --- |" * len(heads)]
     for (solver, setting), rows in sorted(groups(record.rows).items()):
-        means = [_mean([r.get(f"m_{m}") for r in rows], METRICS[m].digits + 1) for m in record.metrics]
+        means = [_mean([r.get(f"m_{m}") for r in rows], describe(m).digits + 1) for m in record.metrics]
         lines.append(
             "| " + " | ".join([markdown_text(solver), markdown_text(setting), str(len(rows)), *means]) + " |"
         )

@@ -16,7 +16,7 @@ from bench.check.verdict import Verdict
 from bench.report.encode import data_uri, to_float
 from bench.results.folder import ResultsFolder, Row
 from bench.results.identity import MeasurementId
-from bench.scoring.evaluate import METRICS, Metric
+from bench.scoring.registry import MetricInfo, describe, known
 
 #: Groups whose pictures are shown, the worst first: a page with more is scrolled, not read.
 MOST = 12
@@ -49,7 +49,7 @@ class Look:
     """
 
     row: Row
-    numbers: list[tuple[Metric, float, float, float]]
+    numbers: list[tuple[MetricInfo, float, float, float]]
     panels: list[Panel]
     notes: list[str]
 
@@ -123,7 +123,7 @@ def _worst(c: Comparison, pairs: Sequence[Pair], stored: Stored) -> tuple[Pair, 
 def _look(pair: Pair, verdict: Verdict, new: Stored, before: Stored | None, notes: list[str]) -> Look:
     then, row = pair
     numbers = [
-        (METRICS[m], float(then[f"m_{m}"]), float(row[f"m_{m}"]), float(losses(m, [pair])[0]))
+        (describe(m), float(then[f"m_{m}"]), float(row[f"m_{m}"]), float(losses(m, [pair])[0]))
         for m in verdict.before.metrics
         if then.get(f"m_{m}") is not None and row.get(f"m_{m}") is not None
     ]
@@ -155,7 +155,7 @@ def _before(pair: Pair, stored: Stored | None, shape: tuple[int, ...]) -> tuple[
 
 def _other_than_baseline(then: Row, old: Row, folder: Path) -> Iterator[str]:
     """A sentence for each metric in which an old run is not what the baseline was made from."""
-    for name, metric in METRICS.items():
+    for name, metric in known().items():
         a, b = then.get(f"m_{name}"), old.get(f"m_{name}")
         if a is not None and b is not None and abs(a - b) > 10.0**-metric.digits:
             digits = metric.digits + 1

@@ -14,7 +14,7 @@ from bench.check.looks import MOST, looks
 from bench.check.verdict import Verdict
 from bench.files import write_text
 from bench.report.text import MISSING, number
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import known
 
 #: Cells listed of each kind; --json has all.
 LISTED = 50
@@ -83,7 +83,7 @@ def _render(about: About, **values: Any) -> str:
     return env.get_template("check.html.j2").render(
         about=about,
         css=Markup(css.read_text(encoding="utf-8")),  # noqa: S704  our own file
-        metrics=METRICS,
+        metrics=known(),
         missing=MISSING,
         listed=LISTED,
         **values,

@@ -23,22 +23,11 @@ import numpy as np
 
 from bench.check.baseline import measurement
 from bench.results.folder import Row
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import describe
 from bench.statistics.clusters import Design, influences
 from bench.statistics.interval import estimate
 from bench.statistics.multiplicity import holm
 
-#: metric -> tolerated mean loss of a group: float64; float32 elsewhere the same; float32 of a sampler elsewhere
-TOLERANCES = {
-    "psnr": (1e-3, 0.02, 0.15),
-    "ssim": (2e-5, 5e-4, 5e-3),
-    "lpips_alex": (2e-4, 1e-3, 1e-2),
-    "crps": (2e-5, 2e-4, 1e-3),
-    "coverage_50": (2e-3, 0.01, 0.05),
-    "coverage_90": (2e-3, 0.01, 0.05),
-    "residual_chi2": (1e-3, 0.02, 0.1),
-    "score_convir": (2.5e-3, 0.05, 0.5),
-}
 #: Chance of a false alarm in a whole check of unchanged code, where chance enters at all.
 ALPHA = 0.01
 
@@ -116,7 +105,7 @@ def compare(
 
 def tolerance(metric: str, row: Row, same_machine: bool) -> tuple[float, bool]:
     """(tolerated mean loss, whether a difference is exact) for rows of this type and solver."""
-    double, single, chaotic = TOLERANCES[metric.removesuffix("_mean").removesuffix("_extrapolated")]
+    double, single, chaotic = describe(metric).tolerance
     if row["dtype"] == "float64" and row["device"] == "cpu":
         return double, True
     if not row["stochastic"]:
@@ -134,7 +123,7 @@ def losses(metric: str, rows: Sequence[Pair]) -> np.ndarray:
     before, now = (np.array([_value(p[i], metric) for p in rows]) for i in (0, 1))
     known = np.isfinite(before) & np.isfinite(now)
     loss = np.where(~known & ~np.isnan(before) & (before != now), np.inf, np.nan)
-    loss[known] = METRICS[metric].loss(now[known]) - METRICS[metric].loss(before[known])
+    loss[known] = describe(metric).loss(now[known]) - describe(metric).loss(before[known])
     return loss
 
 
@@ -188,7 +177,7 @@ def _scale(metric: str, before: np.ndarray) -> float:
     """What a tolerance is multiplied by: the mean distance from a target where that is above 1, for rounding grows
     with it. Poor samplers reach a χ² of 1e5.
     """
-    m = METRICS[metric]
+    m = describe(metric)
     return max(1.0, float(m.loss(before).mean())) if m.better == "one" and len(before) else 1.0
 
 

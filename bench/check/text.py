@@ -8,7 +8,7 @@ from bench.check.baseline import Record
 from bench.check.rule import Comparison
 from bench.check.verdict import Verdict
 from bench.results.folder import Row
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import describe
 
 
 def lines(verdict: Verdict, run: str, baseline: str) -> Iterator[str]:
@@ -60,7 +60,7 @@ def table(comparisons: Sequence[Comparison]) -> Iterator[str]:
     """Regressed groups, one a line, in columns."""
     rows = [("solver", "setting", "metric", "baseline", "now", "Δ", "allowed", "worst image")]
     for c in comparisons:
-        digits = METRICS[c.metric].digits + 1
+        digits = describe(c.metric).digits + 1
         worst = "not a number" if c.broken else f"{c.worst[0]} ({signed(c, c.worst[1])})"
         numbers = (f"{c.before:.{digits}f}", f"{c.now:.{digits}f}", signed(c), f"{c.tolerance:.3g}")
         rows.append((c.solver, c.setting or "all settings", c.metric, *numbers, worst))
@@ -74,14 +74,14 @@ def message(c: Comparison) -> str:
     where = f"{c.solver} on {c.setting or 'all settings'}"
     if c.broken:
         return f"{where}: {c.metric} is not a number in {_count(c.broken, 'cell')}"
-    m = METRICS[c.metric]
+    m = describe(c.metric)
     how = f"{c.loss:.3g} further from {m.target:g}" if m.better == "one" else f"a loss of {c.loss:.3g}"
     return f"{where}: {c.metric} {c.before:.4g} → {c.now:.4g}, {how} (allowed {c.tolerance:.3g})"
 
 
 def signed(c: Comparison, loss: float | None = None) -> str:
     """The change in the metric's own direction: a loss of PSNR is negative."""
-    m, value = METRICS[c.metric], c.loss if loss is None else loss
+    m, value = describe(c.metric), c.loss if loss is None else loss
     value = -value if m.better == "higher" else value
     text = f"{value:+.{m.digits + 1}f}"
     return text if float(text) or not value else f"{value:+.1e}"

@@ -51,17 +51,18 @@ def command(
     from bench.check import baseline as baselines
     from bench.check.verdict import REASONS, check
     from bench.errors import ResultError
-    from bench.scoring.evaluate import METRICS
+    from bench.scoring.registry import known
 
     names = [n.strip() for n in fail_on.split(",") if n.strip()]
     _allowed("--fail-on", names, REASONS)
     given = dict(_number(item) for item in tolerance or [])
-    _allowed("--tolerance", given, METRICS)
     _check_old(old, html)
     wanted = Wanted(run, baseline, old, json, junit, html)
     fatal = [n for n in names if not (allow_missing and n == "missing")]
     try:
-        verdict = check(baselines.of_run(run), baselines.read(baseline), fatal=fatal, tolerances=given)
+        now, before = baselines.of_run(run), baselines.read(baseline)
+        _allowed("--tolerance", given, known())  # with those of their own that the files brought
+        verdict = check(now, before, fatal=fatal, tolerances=given)
     except ResultError as error:
         _tell_refused(wanted, str(error))
         raise

@@ -47,7 +47,8 @@ def examine() -> Iterator[Finding]:
     yield from _versions()
     yield _device()
     yield _threads()
-    yield _lpips()
+    yield _backbone("LPIPS", "alex", "lpips_alex stays empty", "lpips.LPIPS(net='alex')")
+    yield _backbone("LPIPS-VGG, DISTS", "vgg", "lpips_vgg and dists stay empty", "lpips.LPIPS(net='vgg')")
     yield _shipped()
     yield _disk()
     yield _cluster()
@@ -91,15 +92,16 @@ def _threads() -> Finding:
     return Finding("threads", "ok", text + (f"; OMP_NUM_THREADS={set_to}" if set_to else ""))
 
 
-def _lpips() -> Finding:
-    from bench.scoring.lpips import ENV, weights_file
+def _backbone(name: str, net: str, empty: str, fetch: str) -> Finding:
+    from bench.scoring.backbones import BACKBONES, weights_file
 
-    if (file := weights_file()) is not None:
-        return Finding("LPIPS", "ok", str(file))
-    if os.environ.get(ENV):
-        return Finding("LPIPS", "missing", f"{ENV} names {os.environ[ENV]}, and there is no such file")
-    how = "python -c \"import lpips; lpips.LPIPS(net='alex')\" on a machine with a network"
-    return Finding("LPIPS", "note", f"no weights of AlexNet: lpips_alex stays empty. {ENV}=FILE, or once {how}")
+    title, env, _ = BACKBONES[net]
+    if (file := weights_file(net)) is not None:
+        return Finding(name, "ok", str(file))
+    if os.environ.get(env):
+        return Finding(name, "missing", f"{env} names {os.environ[env]}, and there is no such file")
+    how = f'python -c "import lpips; {fetch}" on a machine with a network'
+    return Finding(name, "note", f"no weights of {title}: {empty}. {env}=FILE, or once {how}")
 
 
 def _shipped() -> Finding:

@@ -22,13 +22,18 @@ _KINDS = {
     "priors": ("prior",),
     "operators": ("operator", "noise"),
     "datasets": ("dataset",),
-    "metrics": (),
+    "metrics": ("metric",),
     "grids": (),
     "recipes": (),
     "weights": (),
 }
-#: families of solvers in the order in which they are listed
-_FAMILIES = ("reference", "filter", "variational", "library", "diffusion", "network")
+#: families of solvers and of metrics in the order in which they are listed
+_FAMILIES = {
+    "solvers": ("reference", "filter", "variational", "library", "diffusion", "network"),
+    "metrics": ("fidelity", "structure", "perception", "check", "samples"),
+}
+#: the family of one that states none
+_FAMILY = {"solvers": "variational", "metrics": "fidelity"}
 
 
 def command(
@@ -73,13 +78,13 @@ def _print(title: str, rows: list[tuple[str, str]]) -> None:
 
 
 def _groups(kind: str) -> dict[str, list[tuple[str, str]]]:
-    """The rows of a kind under their titles: solvers by family, operators apart from noise."""
-    if kind not in ("solvers", "operators"):
+    """The rows of a kind under their titles: solvers and metrics by family, operators apart from noise."""
+    if kind not in (*_FAMILIES, "operators"):
         return {kind: _rows(kind)}
-    groups: dict[str, list[tuple[str, str]]] = {f"solvers: {f}": [] for f in _FAMILIES if kind == "solvers"}
+    groups: dict[str, list[tuple[str, str]]] = {f"{kind}: {f}": [] for f in _FAMILIES.get(kind, ())}
     for k in _KINDS[kind]:
         for p in _plugins(k):
-            title = f"solvers: {p.flags.get('family', 'variational')}" if k == "solver" else _TITLES[k]
+            title = f"{kind}: {p.flags.get('family', _FAMILY[kind])}" if kind in _FAMILIES else _TITLES[k]
             groups.setdefault(title, []).append((p.name, p.summary))
     return {title: rows for title, rows in groups.items() if rows}
 
@@ -88,10 +93,6 @@ _TITLES = {"operator": "operators", "noise": "noise"}
 
 
 def _rows(kind: str) -> list[tuple[str, str]]:
-    if kind == "metrics":
-        from bench.scoring.evaluate import METRICS
-
-        return [(m.name, m.protocol) for m in METRICS.values()]
     if kind in ("grids", "recipes"):
         return [(n, _first_sentence(f)) for n, f in shipped_files(kind, ".yaml").items()]
     if kind == "weights":
@@ -149,7 +150,7 @@ def _show(plugins: Sequence[describe.Plugin], name: str, as_json: bool) -> None:
     from bench.errors import PluginError
 
     if not plugins:
-        raise PluginError(f"{name} has no solver, operator, noise model or dataset in it")
+        raise PluginError(f"{name} has no solver, prior, operator, noise model, dataset or metric in it")
     for plugin in plugins:
         typer.echo(json.dumps(_facts(plugin), indent=1, ensure_ascii=False) if as_json else _text(plugin))
 
@@ -168,6 +169,22 @@ def _text(p: describe.Plugin) -> str:
         default = "required" if s.required else f"= {s.default!r}"
         tuned = f"  [tunable {s.tune['low']:g} .. {s.tune['high']:g}]" if s.tune else ""
         lines.append(f"  {s.name}: {s.annotation} {default}{tuned}{'  ' + s.doc if s.doc else ''}")
+    if p.kind == "metric":
+        lines.append(_about_metric(p))
     if p.flags.get("reference"):
         lines.append(f"reference: {p.flags['reference']}")
     return "\n".join(lines)
+
+
+def _about_metric(p: describe.Plugin) -> str:
+    """Direction and range, and short names with the settings that they stand for."""
+    from bench.contracts import Metric
+
+    better, (low, high) = p.flags.get("better", Metric.better), p.flags.get("range", Metric.range)
+    ends = f"{'-inf' if low is None else f'{low:g}'} to {'inf' if high is None else f'{high:g}'}"
+    wanted = {"higher": "higher is better", "lower": "lower is better"}.get(better, f"better: see {better}")
+    if better == "one":
+        wanted = f"should be {p.flags.get('target', Metric.target):g}"
+    short: dict[str, dict[str, Any]] = p.flags.get("presets") or {}
+    names = [f"{n}: {', '.join(f'{k} = {v!r}' for k, v in given.items())}" for n, given in short.items()]
+    return "\n".join([f"range: {ends}; {wanted}", *names])

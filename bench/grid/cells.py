@@ -38,6 +38,18 @@ class Ref:
 
 
 @dataclass(frozen=True)
+class Measure:
+    """A column of the results: what is measured, and whether on the mean of the samples.
+
+    ``name``: of the columns ``m_`` and ``in_`` + name.
+    """
+
+    name: str
+    metric: Ref
+    of_mean: bool = False
+
+
+@dataclass(frozen=True)
 class Degradation:
     """Blur and noise, and what the solver is given in their place.
 
@@ -127,7 +139,7 @@ class Cell:
     solver: Ref
     parts: dict[str, str] = field(hash=False)
     protocol: dict[str, Any] = field(hash=False)
-    metrics: tuple[str, ...]
+    measures: tuple[Measure, ...]
     candidate: dict[str, Any] | None = field(hash=False, default=None)
     tuning: Literal["val", "oracle"] | None = None
     samples: int = 1
@@ -187,7 +199,8 @@ def cell_of(data: Mapping[str, Any]) -> Cell:
     parts = {"blur": Ref(**degradation["blur"]), "noise": Ref(**degradation["noise"])}
     restored = {"degradation": Degradation(**{**degradation, **parts}), "dataset": Ref(**shot["dataset"])}
     own = {"solver": Ref(**data["solver"]), "prior": None if data["prior"] is None else Ref(**data["prior"])}
-    return Cell(**{**data, **own, "shot": Shot(**{**shot, **restored}), "metrics": tuple(data["metrics"])})
+    measures = tuple(Measure(**{**m, "metric": Ref(**m["metric"])}) for m in data["measures"])
+    return Cell(**{**data, **own, "shot": Shot(**{**shot, **restored}), "measures": measures})
 
 
 def estimator(same_as: str | Mapping[str, Mapping[Any, str]] | None, settings: Mapping[str, Any]) -> str | None:

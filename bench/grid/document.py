@@ -12,7 +12,7 @@ from bench.grid import limits
 from bench.grid.conditions import Expression
 from bench.grid.limits import Path_
 from bench.grid.priors import DEFAULT
-from bench.grid.schema import Execution, MetricName, Protocol, Section, StudyName, TuneSection
+from bench.grid.schema import Execution, Protocol, Section, StudyName, TuneSection
 from bench.imaging.psf import require_distortion
 
 #: What follows "must be" where a value is refused.
@@ -121,7 +121,7 @@ class Document(Section):
     repetitions: Count = 1
     samples: Count = 1
     tune: TuneSection = TuneSection()
-    metrics: list[MetricName] = Field(default=["psnr", "ssim"], min_length=1)
+    metrics: list[Any] = Field(default=["psnr", "ssim"], min_length=1)
     protocol: Protocol = Protocol()
     run: Execution = Execution()
 

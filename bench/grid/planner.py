@@ -240,7 +240,8 @@ class Planner:
         if calibration is not None:
             parts["calibration"] = digest(calibrations.read(calibration)["error"])[:16]
         samples = int(parts.get("samples", 1))
-        open_ends = _joined(unverified(r.plugin, r.settings) for r in (solver, prior) if r is not None)
+        own = (unverified(r.plugin, r.settings) for r in (solver, prior) if r is not None)
+        open_ends = _joined([*own, self._metrics[1]])
         for setting in settings:
             mismatch = digest([setting.degradation.psf_error, setting.degradation.sigma_factor])[:16]
             for exposed, keep in self.shots(setting, "val" if phase == "val" else "test"):
@@ -259,7 +260,7 @@ class Planner:
                     solver=solver,
                     parts=cell_parts,
                     protocol=self._protocol,
-                    metrics=self.grid.metrics,
+                    measures=self.grid.measures,
                     candidate=None if candidate is None else dict(candidate),
                     tuning=tuning,
                     samples=samples,
@@ -277,7 +278,8 @@ class Planner:
             **_parts_of(solver),
             "packages": digest(packages)[:16],
             "harness code": harness_digest()[:16],
-            "protocol": digest([self._protocol, self.grid.metrics])[:16],
+            "protocol": digest(self._protocol)[:16],
+            "metrics": self._metrics[0],
         }
         if (samples := self.grid.draws(phase) if solver.plugin.flags.get("stochastic") else 1) > 1:
             parts["samples"] = str(samples)
@@ -285,6 +287,19 @@ class Planner:
             every = sorted({*packages, *code_of(prior.plugin).packages})
             parts |= {**_parts_of(prior), "packages": digest(every)[:16]}
         return parts
+
+    @cached_property
+    def _metrics(self) -> tuple[str, str]:
+        """Hash of what is measured, code and settings; and what of that code cannot be followed.
+
+        Builds the metrics, so that what their settings leave to be checked is checked before anything runs.
+        """
+        contents, reasons = [], []
+        for m in self.grid.measures:
+            instance(m.metric)
+            contents.append([m.name, m.of_mean, *_keyed(m.metric.plugin, m.metric.settings)])
+            reasons.append(unverified(m.metric.plugin, m.metric.settings))
+        return digest(contents)[:16], _joined(reasons)
 
     def _unverified(self, dataset: Ref) -> str:
         if dataset not in self._open_ends:

@@ -18,8 +18,10 @@ from bench.errors import BenchError, GridError, SettingError
 from bench.files import path_or_shipped
 from bench.grid import limits
 from bench.grid.candidates import tuning_of
+from bench.grid.cells import Measure
 from bench.grid.document import ALLOWED, Document, validate
 from bench.grid.limits import Path_
+from bench.grid.metrics import measures_of, with_samples
 from bench.grid.priors import prior_variants, refuse_weights
 from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSection
 from bench.grid.source_ids import is_id, source_ids
@@ -30,7 +32,6 @@ from bench.plugins.contents import from_folder
 from bench.plugins.describe import Kind, Plugin
 from bench.plugins.lookup import find_plugin
 from bench.plugins.settings import resolve
-from bench.scoring.evaluate import with_posterior
 
 #: mistakes that are listed; whoever made more begins with these
 MOST_MISTAKES = 20
@@ -60,8 +61,8 @@ def parse_grid(doc: Located, base: Path) -> Grid:
     entries = _Entries(doc, base, document)
     for path, text in mistakes:
         entries.wrong(text, *path)
-    samples, judge = document.samples, document.tune.metric or PSNR
-    metrics = tuple(dict.fromkeys([*document.metrics, judge, PSNR]))
+    measures = entries.measures(document.tune)
+    several = max(document.samples, document.tune.samples or 1) > 1
     grid = Grid(
         name=document.name or Path(doc.file).stem,
         study=document.study,
@@ -75,9 +76,9 @@ def parse_grid(doc: Located, base: Path) -> Grid:
         solvers=tuple(entries.solvers(document.tune)),
         exclude=tuple(document.exclude),
         repetitions=document.repetitions,
-        samples=samples,
+        samples=document.samples,
         tune=document.tune,
-        metrics=with_posterior(metrics) if max(samples, document.tune.samples or 1) > 1 else metrics,
+        measures=with_samples(measures) if several else measures,
         protocol=document.protocol,
         run=document.run,
         text=doc.text,
@@ -133,7 +134,7 @@ class _Entries:
 
     # --- entries ------------------------------------------------------------------------------------------------
 
-    def entries(self, key: Literal["blur", "noise", "solvers"]) -> Iterator[Entry]:
+    def entries(self, key: Literal["blur", "noise", "solvers", "metrics"]) -> Iterator[Entry]:
         """The entries of a list that can be read."""
         items: list[Any] = getattr(self.document, key)
         if not items and self.doc.data.get(key) == []:
@@ -214,6 +215,21 @@ class _Entries:
         with self.noting("prior", "prior"):
             return prior_variants(self.document.prior, self.base)
         return []
+
+    def measures(self, section: TuneSection) -> tuple[Measure, ...]:
+        """What is measured: what the grid names, what solvers are tuned on, and always PSNR."""
+        measures: list[Measure] = []
+        for name, settings, path in self.entries("metrics"):
+            with self.noting(name, *path):
+                _require_few(settings)
+                measures += measures_of(name, settings, self.base)
+        measures = list(dict.fromkeys(measures))
+        self.unique("metrics", [m.name for m in measures])
+        for name, path in ((section.metric or PSNR, ("tune", "metric")), (PSNR, ("metrics",))):
+            if name not in [m.name for m in measures]:
+                with self.noting(name, *path):
+                    measures += measures_of(name, {}, self.base)
+        return tuple(measures)
 
     def unique(self, key: str, ids: list[str]) -> None:
         """Note ids that stand twice, or cannot be printed."""

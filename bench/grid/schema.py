@@ -10,20 +10,14 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from bench.errors import did_you_mean
 from bench.grid.candidates import Tuning
-from bench.grid.cells import Phase
+from bench.grid.cells import Measure, Phase
 from bench.grid.conditions import Expression
 from bench.grid.variants import Variant
 from bench.plugins import describe
-from bench.scoring.evaluate import METRICS
+from bench.scoring import registry
 
 #: the metrics of tuning where a grid names none; every grid measures PSNR
 PSNR, CRPS = "psnr", "crps"
-
-
-def _metric(name: str) -> str:
-    if name not in METRICS:
-        raise ValueError(f"no metric is called {name[:100]!r}. {did_you_mean(name, METRICS)}")
-    return name
 
 
 #: experiments of the studies whose form a report can take: study, then its table or figure
@@ -40,8 +34,6 @@ def _study(name: str) -> str:
 
 #: The experiment of a study that a grid repeats.
 StudyName = Annotated[str, AfterValidator(_study)]
-#: The name of a metric that exists.
-MetricName = Annotated[str, AfterValidator(_metric)]
 
 
 class Section(BaseModel):
@@ -76,7 +68,7 @@ class Execution(Section):
 class TuneSection(Section):
     """How ``tune:`` of a solver searches."""
 
-    metric: MetricName | None = None  #: by default crps of what draws several samples, psnr of all others
+    metric: str | None = None  #: by default crps of what draws several samples, psnr of all others
     samples: int | None = Field(default=None, ge=1)  #: samples per image of a stochastic solver; as in the test
     per: list[Literal["blur", "noise", "psf_error", "sigma_factor"]] = ["blur", "noise"]
     budget: int = Field(default=12, ge=1)  #: candidates per solver and group
@@ -140,11 +132,16 @@ class Grid:
     repetitions: int
     samples: int
     tune: TuneSection
-    metrics: tuple[str, ...]
+    measures: tuple[Measure, ...]
     protocol: Protocol
     run: Execution
     text: str
     base: Path
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Names of the columns."""
+        return tuple(m.name for m in self.measures)
 
     def draws(self, phase: Phase) -> int:
         """Posterior samples of each stochastic solver."""
@@ -160,4 +157,4 @@ class Grid:
         flags = entry.variant.plugin.flags
         draws = bool(flags.get("stochastic")) and not flags.get("point") and self.draws("val") > 1
         wanted = self.tune.metric or (CRPS if draws else PSNR)
-        return wanted if draws or METRICS[wanted].of != "samples" else PSNR
+        return wanted if draws or registry.describe(wanted).of != "samples" else PSNR

@@ -12,7 +12,7 @@ from bench.grid.limits import Path_
 from bench.grid.planner import OF_IMAGE, Setting, settings_of
 from bench.grid.schema import Grid, SolverEntry, Source
 from bench.plugins.weights import find_weights, kind_of
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import describe
 from bench.seeds import generator
 
 #: where entries stand in the file: (key, label) -> path
@@ -36,7 +36,7 @@ def mistakes_of(grid: Grid, places: Places, psnr: str) -> Iterator[Mistake]:
 
 def _sharp(grid: Grid, judge: str) -> Iterator[Mistake]:
     """Pictures without sharp versions: they can be neither blurred nor tuned on by what compares with the truth."""
-    if METRICS[judge].reference and any(s.tuning for s in grid.solvers):
+    if describe(judge).needs_truth and any(s.tuning for s in grid.solvers):
         oracle = any(s.tuning and s.tuning.oracle for s in grid.solvers)
         for split, sources in (("val", grid.val), *([("test", grid.test)] if oracle else [])):
             if name := _unsharp(sources):

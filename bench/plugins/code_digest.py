@@ -23,7 +23,7 @@ from bench.plugins.outside import follow, running, stamp
 #: What measures, solves and scores, as rooms and modules: every cell's numbers pass through it.
 HARNESS = (
     "bench.imaging",
-    "bench.scoring",
+    "bench.scoring.evaluate",
     "bench.methods.make_problem",
     "bench.running.solve",
     "bench.running.score",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from bench.errors import PluginError
 
-Kind = Literal["solver", "prior", "operator", "noise", "dataset"]
+Kind = Literal["solver", "prior", "operator", "noise", "dataset", "metric"]
 
 
 #: kind -> (folder and entry point group, name of the contract that its class subclasses)
@@ -19,6 +19,7 @@ KINDS: dict[str, tuple[str, str]] = {
     "operator": ("operators", "Operator"),
     "noise": ("operators", "Noise"),
     "dataset": ("datasets", "Dataset"),
+    "metric": ("metrics", "Metric"),
 }
 
 
@@ -43,7 +44,7 @@ class Parameter:
 
 @dataclass(frozen=True)
 class Plugin:
-    """A solver, prior, operator, noise model or dataset, described without importing it.
+    """A solver, prior, operator, noise model, dataset or metric, described without importing it.
 
     Attributes:
         name: as the user wrote it (paths keep their ``./``).

@@ -1,9 +1,9 @@
 """From a name to a plug-in: the folder is the registry.
 
 A name is looked up as a path (``./mine.py``), a file of the built-in folder, an entry point (groups
-``bench.solvers``, ``bench.priors``, ``bench.operators``, ``bench.datasets``), in this order. What a plug-in says
-about itself is read from its source, so that listing, planning and validating import neither the plug-in nor torch.
-Plug-ins are code: loading one runs it.
+``bench.solvers``, ``bench.priors``, ``bench.operators``, ``bench.datasets``, ``bench.metrics``), in this order. What
+a plug-in says about itself is read from its source, so that listing, planning and validating import neither the
+plug-in nor torch. Plug-ins are code: loading one runs it.
 """
 
 from __future__ import annotations

@@ -77,7 +77,7 @@ def stamp(file: Path) -> tuple[int, int]:
 
 def ours(file: Path) -> bool:
     """Whether it is a file of the package or one of its plug-ins."""
-    kinds = ("bench", "solvers", "priors", "operators", "datasets")
+    kinds = ("bench", "solvers", "priors", "operators", "datasets", "metrics")
     package, *rest = roots()
     return file.is_relative_to(package) or any(file.is_relative_to(r / k) for r in rest for k in kinds)
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from bench.results.folder import Row
 from bench.results.identity import MeasurementId
-from bench.scoring.evaluate import METRICS, Metric
+from bench.scoring import registry
+from bench.scoring.registry import MetricInfo
 from bench.statistics.clusters import Design
 from bench.statistics.interval import Estimate, called, means
 
@@ -173,16 +174,13 @@ class Board:
         return len(self.solvers), len(self.cells)
 
 
-def describe(name: str) -> Metric:
-    """The metric of that name; results may hold one that this version does not know: shown, never ranked."""
-
-    def unknown(*_: Any) -> None:
-        return None
-
-    if (base := METRICS.get(name.removesuffix(SAMPLE))) and name.endswith(SAMPLE):
-        protocol = f"Of one sample, the mean over the samples that were drawn. {base.protocol}"
-        return replace(base, name=name, label=f"{base.label}, one sample", protocol=protocol)
-    return METRICS.get(name) or Metric(name, name, "one", 3, "", "Not known to this version.", unknown)
+def describe(name: str) -> MetricInfo:
+    """The metric of that name; results may hold one that nobody knows: shown, never ranked."""
+    if (stem := name.removesuffix(SAMPLE)) != name and stem in registry.known():
+        base = registry.describe(stem)
+        definition = f"Of one sample, the mean over the samples that were drawn. {base.definition}"
+        return replace(base, name=name, label=f"{base.label}, one sample", definition=definition)
+    return registry.describe(name)
 
 
 def target(name: str) -> float | None:
@@ -200,10 +198,15 @@ def _metric_names(rows: Sequence[Row]) -> list[str]:
     used = [c[2:] for c in columns if any(r.get(c) is not None for r in rows)] or [c[2:] for c in columns]
     means = {form.format(name): name for name in used for form in OF_MEAN}
     plain = [n for n in used if n not in means]
-    known = list(METRICS)
-    plain.sort(key=lambda name: known.index(name) if name in known else len(known))
+    plain.sort(key=_place)
     drawn = any((r.get("samples") or 1) > 1 for r in rows)
     return plain + [f"{n}{SAMPLE}" for n in plain if drawn and n in means.values() and f"{n}_mean" in used]
+
+
+def _place(name: str) -> int:
+    """Where a metric stands among others: by its family, in which the results' own order holds; unknown ones last."""
+    known = name in registry.known()
+    return registry.FAMILIES.index(registry.describe(name).family) if known else len(registry.FAMILIES)
 
 
 def _number(value: Any) -> float:

@@ -131,7 +131,7 @@ def _render(c: Content) -> str:
         scatter_metric=describe(metric or ""),
         failed=sum(e["failed"] for e in c.entries),
         done=sum(e["cells"] for e in c.entries),
-        posterior=any(m in c.board.metrics for m in ("crps", "psnr_mean", "coverage_90")),
+        posterior=bool(c.board.sampled.any()),
         certificate_numbers=certificates.NUMBERS,
         boundaries=facts.distinct(test, "boundary"),
         noise_convention=facts.NOISE_CONVENTION,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from bench.report import certificates as certified
-from bench.report.board import Board, describe, target
+from bench.report.board import SAMPLE, Board, describe, target
 from bench.report.facts import parse
 from bench.report.figures.style import family_index
 from bench.report.states import Axis, States, axes, states, texts
@@ -137,7 +137,8 @@ def _map(board: Board, cells: np.ndarray) -> dict[str, Any]:
 def _metric(name: str) -> dict[str, Any]:
     m = describe(name)
     about = {"name": name, "label": m.label, "better": m.better, "digits": m.digits, "unit": m.unit}
-    return {**about, "target": target(name), "protocol": m.protocol}
+    of_samples = m.of == "samples" or name.endswith(SAMPLE)
+    return {**about, "target": target(name), "protocol": m.definition, "ofSamples": of_samples}
 
 
 def _solver(board: Board, s: int, certificates: Sequence[dict[str, Any]]) -> dict[str, Any]:

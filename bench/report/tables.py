@@ -41,7 +41,7 @@ def standings(board: Board, name: str, baseline: str | None) -> Leaderboard:
     return statistics(
         board.values(name),
         *board.design(),
-        lower_is_better=None if metric.higher_is_better is None else not metric.higher_is_better,
+        lower_is_better=metric.better == "lower" if metric.ranks else None,
         baseline=board.row_of(baseline),
         same_as=board.estimators,
     )

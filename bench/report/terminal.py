@@ -82,10 +82,12 @@ def _table(board: Board, entries: Sequence[dict[str, Any]], baseline: str | None
 
 
 def telling(metrics: Sequence[str]) -> list[str]:
-    """The few that a terminal has room for: the first, what one sample is worth in it, CRPS, then as listed."""
-    first = metrics[0]
-    wanted = [n for n in (first, f"{first}{SAMPLE}", "crps") if n in metrics]
-    rest = [n for n in metrics if n not in wanted and not n.startswith("coverage") and not n.endswith(SAMPLE)]
+    """The few that a terminal has room for: the first, what one sample is worth in it, what ranks the law of several
+    (CRPS), then as listed.
+    """
+    first, of_law = metrics[0], [n for n in metrics if describe(n).of == "samples"]
+    wanted = [n for n in (first, f"{first}{SAMPLE}", *(n for n in of_law if describe(n).ranks)) if n in metrics]
+    rest = [n for n in metrics if n not in wanted and n not in of_law and not n.endswith(SAMPLE)]
     return [*wanted, *rest][:COLUMNS]
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from bench.errors import ResultError
 from bench.files import replacing
 from bench.results.columns import Column, StoredRow, of_booleans, of_numbers, of_strings
-from bench.scoring.evaluate import METRICS
+from bench.scoring import registry
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -124,6 +124,8 @@ GROUP = 10_000
 
 #: Where a column repeats its name: the checksums of parquet cover the pages, not the names.
 _NAME = b"column"
+#: Where the column of a metric holds all that is known of it.
+_METRIC = b"metric"
 
 
 def write(path: Path, rows: Iterable[Mapping[str, Any]], metrics: Sequence[str]) -> None:
@@ -143,8 +145,10 @@ def _schema(metrics: Sequence[str]) -> pa.Schema:
 
     fields = [pa.field(name, pa.type_for_alias(kind), metadata={_NAME: name}) for name, kind in COLUMNS.items()]
     for name in metrics:
-        m = METRICS[name]
-        about = {"unit": m.unit, "better": m.better, "protocol": m.protocol}
+        m = registry.describe(name)
+        about: dict[str | bytes, str] = {"unit": m.unit, "better": m.better, "protocol": m.definition}
+        if name in registry.known():
+            about[_METRIC] = registry.as_json(m)
         for column in (f"m_{name}", f"in_{name}"):
             fields.append(pa.field(column, pa.float64(), metadata={**about, _NAME: column}))
     return pa.schema(fields, metadata={"schema_version": str(SCHEMA_VERSION)})
@@ -184,6 +188,7 @@ def read(path: Path) -> list[StoredRow]:
         if version != str(SCHEMA_VERSION):
             raise ResultError(f"{path} has schema version {version}, this deblur-bench reads {SCHEMA_VERSION}")
         _check_columns(path, schema)
+        registry.learn(_metrics(schema))
         coded = [field.name for field in schema if pa.types.is_string(field.type)]
         with parquet.ParquetFile(path, page_checksum_verification=True, read_dictionary=coded) as file:
             columns = {name: _column(file, name) for name in schema.names}
@@ -216,6 +221,15 @@ def _arrays(file: ParquetFile, name: str) -> Iterator[Any]:
         yield batch.column(0)
     if rows != file.metadata.num_rows:
         raise pa.ArrowInvalid(f"the column {name} has {rows} rows, not {file.metadata.num_rows}")
+
+
+def _metrics(schema: pa.Schema) -> Iterator[registry.MetricInfo]:
+    """What the columns say of their metrics."""
+    for field in schema:
+        text = (field.metadata or {}).get(_METRIC)
+        if field.name.startswith("m_") and text is not None:
+            info = registry.from_json(field.name.removeprefix("m_"), text.decode(errors="replace"))
+            yield from () if info is None else (info,)
 
 
 def _check_columns(path: Path, schema: pa.Schema) -> None:

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from bench.grid.cells import Cell, Shot
+from bench.contracts import Context, Metric
+from bench.grid.cells import Cell, Measure, Shot, instance
 from bench.imaging.measure import Measurement, array_sha
 from bench.methods.make_problem import Sensed
 from bench.running import exposure
 from bench.running.solve import Given
-from bench.scoring.evaluate import Context, evaluate
+from bench.scoring.evaluate import Column, evaluate
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,19 @@ class Taken:
         return Sensed(m.y, self.psf, m.level, m.burst)
 
 
+def columns_of(measures: Sequence[Measure]) -> list[Column]:
+    """The metrics themselves, each built once per process."""
+    return [Column(m.name, _metric(m), m.of_mean) for m in measures]
+
+
+def _metric(measure: Measure) -> Metric:
+    metric = instance(measure.metric)
+    assert isinstance(metric, Metric)
+    return metric
+
+
 @lru_cache(maxsize=256)
-def _taken(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> Taken:
+def _taken(shot: Shot, border: int, clip: bool, measures: tuple[Measure, ...]) -> Taken:
     measurement, exposed = exposure.expose(shot)
     C, H, W = measurement.y.shape
     columns = {
@@ -55,13 +67,13 @@ def _taken(shot: Shot, border: int, clip: bool, names: tuple[str, ...]) -> Taken
     }
     psf = measurement.psf if measurement.psf_known else None
     context = Context(measurement.y, psf, measurement.level, shot.boundary, border=border, clip=clip)
-    scores = evaluate(names, measurement.truth, measurement.y, context)
+    scores = evaluate(columns_of(measures), measurement.truth, measurement.y, context)
     return Taken(measurement, exposure.assumed_psf(measurement, shot), context, scores, columns)
 
 
 def taken(cell: Cell) -> Taken:
     """The measurement of a cell, remembered for the next solver."""
-    return _taken(cell.shot, cell.protocol["border"], cell.protocol["clip"], cell.metrics)
+    return _taken(cell.shot, cell.protocol["border"], cell.protocol["clip"], cell.measures)
 
 
 def given(cells: Sequence[Cell], device: str) -> Given:
@@ -89,7 +101,7 @@ def outcome(cell: Cell, shot: Taken, x: np.ndarray, cost: dict[str, Any]) -> dic
         x: the estimate or the samples, float64 (K, C, H, W).
         cost: what solving took, as columns.
     """
-    scores = evaluate(cell.metrics, shot.measurement.truth, x, shot.context)
+    scores = evaluate(columns_of(cell.measures), shot.measurement.truth, x, shot.context)
     return {
         "status": "ok",
         **shot.columns,

@@ -19,7 +19,7 @@ from bench.grid.planner import Planner, Setting
 from bench.grid.schema import SolverEntry
 from bench.grid.search import Candidate
 from bench.results.outcomes import Outcome
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import describe
 
 #: of cells those that are still to be solved
 Missing = Callable[[Iterable[Cell]], list[Cell]]
@@ -56,7 +56,7 @@ class Choice:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain data for run.json; scores are turned back into the metric's own direction."""
-        sign = -1 if METRICS[self.metric].better == "higher" else 1
+        sign = -1 if describe(self.metric).better == "higher" else 1
         tried = [{"candidate": c, "score": sign * s if math.isfinite(s) else None} for c, s in self.tried]
         return {
             "solver": self.label,
@@ -180,4 +180,4 @@ def _loss(cells: Sequence[Cell], outcomes: Mapping[str, Outcome], metric: str) -
     values = [outcomes[c.key].get(f"m_{metric}") for c in cells]
     if not values or any(v is None or math.isnan(v) for v in values):
         return math.inf
-    return float(METRICS[metric].loss(np.array(values, float)).mean())
+    return float(describe(metric).loss(np.array(values, float)).mean())

@@ -19,7 +19,7 @@ from bench.check import looks, page
 from bench.check.verdict import Verdict, check
 from bench.results import parquet as results
 from bench.results.identity import MeasurementId
-from bench.scoring.evaluate import METRICS
+from bench.scoring.registry import describe
 from tests import fake_run
 from tests.browser import CHROMIUM, Browser
 
@@ -91,7 +91,7 @@ def test_the_page_shows_verdict_table_and_old_and_new_pictures_of_the_worst_cell
     reader = written(tmp_path, (verdict, about))
     assert "FAILED" in reader.text
     for c in verdict.regressed:
-        assert f"{c.before:.{METRICS[c.metric].digits + 1}f}" in reader.text
+        assert f"{c.before:.{describe(c.metric).digits + 1}f}" in reader.text
         assert f"{c.loss:.3g}" in reader.text
         assert c.worst[0] in reader.text
     titles = {"truth", "measurement", "old", "new", "new − old", "new − truth"}

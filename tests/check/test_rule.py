@@ -14,10 +14,11 @@ import pytest
 from bench.check import baseline as baselines
 from bench.check import outputs, text
 from bench.check.baseline import Record, updated
-from bench.check.rule import TOLERANCES, Pair, compare, losses, tolerance
+from bench.check.rule import Pair, compare, losses, tolerance
 from bench.check.verdict import check
 from bench.errors import ResultError
-from bench.scoring.evaluate import METRICS
+from bench.scoring import registry
+from bench.scoring.registry import describe
 
 PROTOCOL = {"boundary": "valid", "border": 8, "clip": True}
 RNG = np.random.default_rng(0)
@@ -209,8 +210,8 @@ def chi2(before: list[float], now: list[float], **changes: Any) -> list[Pair]:
 
 
 def test_every_metric_has_tolerances_and_they_grow_with_the_chaos() -> None:
-    assert {m.removesuffix("_mean").removesuffix("_extrapolated") for m in METRICS} <= TOLERANCES.keys()
-    assert all(0 < double < single < sampler for double, single, sampler in TOLERANCES.values())
+    every = [m.tolerance for m in registry.built_in().values()]
+    assert all(0 < double < single < sampler for double, single, sampler in every)
 
 
 @pytest.mark.parametrize(
@@ -241,9 +242,9 @@ def test_far_from_its_target_the_tolerance_of_a_check_is_relative_as_rounding_is
         ("near", "s"): chi2([1.5, 0.7], [1.53, 0.67], **kind),
     }
     compared = {c.solver: c for c in compare(groups, ["residual_chi2"], same_machine=True)}
-    assert compared["rounded"].loss > TOLERANCES["residual_chi2"][1]
+    assert compared["rounded"].loss > describe("residual_chi2").tolerance[1]
     assert [s for s, c in compared.items() if c.regressed] == ["worse", "near"]
-    assert compared["near"].tolerance == TOLERANCES["residual_chi2"][1]
+    assert compared["near"].tolerance == describe("residual_chi2").tolerance[1]
 
 
 def test_a_loss_is_infinite_where_a_number_has_gone_and_unknown_where_there_was_none() -> None:
@@ -306,10 +307,24 @@ def test_a_damaged_baseline_or_run_is_refused_and_never_a_verdict(tmp_path: Path
 
 
 def test_a_baseline_with_an_unknown_metric_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    baselines.write(tmp_path / "base.parquet", record([row("1", 30.0)]))
-    monkeypatch.setattr(baselines, "METRICS", {k: v for k, v in METRICS.items() if k != "psnr"})
-    with pytest.raises(ResultError, match="does not know: psnr"):
+    monkeypatch.setattr(registry, "_learnt", {})
+    baselines.write(tmp_path / "base.parquet", replace(record([row("1", 30.0, m_mine=1.0)]), metrics=("mine",)))
+    with pytest.raises(ResultError, match="does not know: mine"):
         baselines.read(tmp_path / "base.parquet")
+
+
+def test_a_baseline_brings_what_is_known_of_a_metric_of_somebodys_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "_learnt", {})
+    mine = registry.MetricInfo("mine", "My own", better="lower", digits=5, tolerance=(0.1, 0.2, 0.3))
+    registry.learn([mine])
+    baselines.write(tmp_path / "base.parquet", replace(record([row("1", 30.0, m_mine=1.0)]), metrics=("mine",)))
+    monkeypatch.setattr(registry, "_learnt", {})
+    old = baselines.read(tmp_path / "base.parquet").rows[0]
+    assert describe("mine") == mine
+    (worse,) = compare({("tv", "s"): [(old, {**old, "m_mine": 1.15})]}, ["mine"], same_machine=True)
+    assert (round(worse.loss, 9), worse.tolerance, worse.regressed) == (0.15, 0.1, True)
 
 
 def test_crops_of_one_photograph_are_one_cluster() -> None:

@@ -11,6 +11,7 @@ import pytest
 import yaml
 from PIL import Image
 
+from bench.contracts import Context
 from bench.errors import DataError, GridError, ResultError
 from bench.grid.read import find_grid, parse_grid, read_grid
 from bench.grid.yaml import parse_yaml
@@ -22,9 +23,10 @@ from bench.report.page import build as build_report
 from bench.report.results import Results
 from bench.running.degrade import write_dataset
 from bench.running.runner import Finished, Options, Runner
-from bench.scoring.evaluate import METRICS, Context, evaluate
+from bench.scoring.registry import built_in
 from bench.testing import check_dataset
 from tests.conftest import Silent
+from tests.metric_values import values as evaluate
 
 PSF = np.full((1, 5), 1.0)
 
@@ -90,7 +92,7 @@ def test_a_folder_of_psfs_has_one_for_each_picture(photos: Path) -> None:
 
 
 def test_without_a_truth_or_a_psf_metrics_that_need_them_are_empty(photos: Path) -> None:
-    names = [n for n, m in METRICS.items() if m.of == "sample" and n != "lpips_alex"]
+    names = [n for n, m in built_in().items() if m.of == "picture" and m.family != "perception"]
 
     def scores(m: Measurement) -> dict[str, float | None]:
         psf = m.psf if m.psf_known else None

@@ -19,6 +19,7 @@ import json
 from bench.plugins.code_digest import code_digest, harness_digest
 from bench.plugins.lookup import find_plugin
 digests = {n: code_digest(find_plugin("solver", n)) for n in ("tv", "blurred", "dps")}
+digests |= {n: code_digest(find_plugin("metric", n)) for n in ("psnr", "ssim", "crps")}
 print(json.dumps({"harness": harness_digest(), **digests}))
 """
 EDIT = "\n\ndef _added() -> int:\n    return 1\n"
@@ -29,7 +30,7 @@ def copy(tmp_path: Path) -> Path:
     """A copy of the package with its plug-ins inside, as in a wheel."""
     package = tmp_path / "bench"
     shutil.copytree(Path(bench.__file__).parent, package, ignore=shutil.ignore_patterns("__pycache__", "weights"))
-    for kind in ("solvers", "priors", "operators", "datasets"):
+    for kind in ("solvers", "priors", "operators", "datasets", "metrics"):
         shutil.copytree(built_in_folder(kind) or Path(), package / kind, dirs_exist_ok=True)
     return package
 
@@ -79,7 +80,7 @@ MEASURING = [
     "contracts.py",
 ]
 SOLVING = ["running/solve.py", "methods/make_problem.py", "methods/problem.py", "imaging/blur.py"]
-SCORING = ["scoring/evaluate.py", "scoring/posterior.py", "scoring/lpips.py", "running/score.py"]
+SCORING = ["scoring/evaluate.py", "running/score.py"]
 
 
 @pytest.mark.parametrize("file", [*MEASURING, *SOLVING, *SCORING])
@@ -87,6 +88,21 @@ def test_what_measures_solves_or_scores_changes_every_key(copy: Path, file: str)
     before = digests(copy)
     edit(copy / file)
     assert digests(copy)["harness"] != before["harness"]
+
+
+def test_what_a_metric_computes_changes_the_keys_of_cells_that_ask_for_it(copy: Path) -> None:
+    before = digests(copy)
+    for file in ("metrics/ssim.py", "scoring/posterior.py"):
+        edit(copy / file)
+    after = digests(copy)
+    assert {n for n in before if before[n] != after[n]} == {"ssim", "crps"}
+
+
+def test_a_new_metric_changes_no_key(copy: Path) -> None:
+    before = digests(copy)
+    shutil.copy(copy / "metrics/psnr.py", copy / "metrics/another.py")
+    shutil.copy(copy / "scoring/mse.py", copy / "scoring/another.py")
+    assert digests(copy) == before
 
 
 def test_code_that_solvers_share_changes_the_keys_of_those_that_use_it(copy: Path) -> None:
@@ -165,6 +181,6 @@ def test_an_import_of_a_module_that_is_not_there_is_an_error(copy: Path, line: s
 
 
 def test_a_part_of_the_harness_that_is_not_there_is_an_error(copy: Path) -> None:
-    (copy / "scoring").rename(copy / "scores")
-    with pytest.raises(RuntimeError, match=r"bench\.scoring"):
+    (copy / "scoring/evaluate.py").unlink()
+    with pytest.raises(RuntimeError, match=r"bench\.scoring\.evaluate"):
         digests(copy)

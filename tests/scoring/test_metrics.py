@@ -11,12 +11,16 @@ import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from bench.contracts import Exposed, Image, Noise, NoiseLevel
-from bench.errors import SettingError
+from bench.contracts import Context, Exposed, Image, Noise, NoiseLevel
+from bench.errors import PluginError, SettingError
 from bench.imaging.measure import measure
-from bench.scoring import lpips as lpips_weights
-from bench.scoring.evaluate import METRICS, Context, evaluate, prepare
+from bench.scoring import lpips
+from bench.scoring.backbones import BACKBONES, weights_file
+from bench.scoring.evaluate import prepare
+from bench.scoring.registry import describe
+from tests.metric_values import values
 
+ENV = BACKBONES["alex"].env
 CONTEXT = Context(y=np.zeros((1, 40, 40)), psf=np.ones((1, 1)), level=NoiseLevel(0.0, 0.01))
 
 
@@ -25,7 +29,7 @@ def picture(shape=(1, 40, 40), seed=0):
 
 
 def value(name, truth, estimate, context=CONTEXT) -> Any:
-    return evaluate([name], truth, estimate, context)[name]
+    return values([name], truth, estimate, context)[name]
 
 
 # --- protocol -----------------------------------------------------------------------------------------------------
@@ -58,21 +62,23 @@ def test_errors_inside_the_border_do_not_count():
 
 
 def test_an_unknown_metric_is_named_with_a_guess():
-    with pytest.raises(SettingError, match="Did you mean 'psnr'"):
-        evaluate(["psnrr"], picture(), picture(), CONTEXT)
+    with pytest.raises(PluginError, match="Did you mean 'psnr'"):
+        value("psnrr", picture(), picture())
 
 
 def test_names_are_known_without_torch_scipy_or_skimage():
-    modules = "sys, bench.scoring.evaluate, bench.statistics.interval, bench.statistics.leaderboard"
+    modules = (
+        "sys, bench.scoring.registry, bench.scoring.evaluate, bench.statistics.interval, bench.statistics.leaderboard"
+    )
     code = f"import {modules}; print({{'torch', 'scipy', 'skimage', 'lpips'}} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
 
 
 def test_loss_is_smaller_for_the_better_value_in_every_direction():
-    assert METRICS["psnr"].loss(np.array(30.0)) < METRICS["psnr"].loss(np.array(20.0))
-    assert METRICS["lpips_alex"].loss(np.array(0.1)) < METRICS["lpips_alex"].loss(np.array(0.2))
-    assert METRICS["residual_chi2"].loss(np.array(1.1)) < METRICS["residual_chi2"].loss(np.array(0.5))
+    assert describe("psnr").loss(np.array(30.0)) < describe("psnr").loss(np.array(20.0))
+    assert describe("lpips_alex").loss(np.array(0.1)) < describe("lpips_alex").loss(np.array(0.2))
+    assert describe("residual_chi2").loss(np.array(1.1)) < describe("residual_chi2").loss(np.array(0.5))
 
 
 # --- psnr and ssim ------------------------------------------------------------------------------------------------
@@ -211,7 +217,7 @@ def backbone(tmp_path_factory):
 
 @pytest.fixture
 def with_backbone(backbone, monkeypatch):
-    monkeypatch.setenv(lpips_weights.ENV, str(backbone))
+    monkeypatch.setenv(ENV, str(backbone))
 
 
 @pytest.mark.usefixtures("with_backbone")
@@ -230,11 +236,11 @@ def test_lpips_of_gray_equals_that_of_gray_repeated_to_rgb():
 
 @pytest.mark.usefixtures("with_backbone")
 def test_lpips_is_the_packages_own_with_inputs_in_minus_one_to_one(backbone):
-    import lpips
+    from lpips import LPIPS
 
     a, b = picture((3, 48, 40), 1), picture((3, 48, 40), 2)
-    model = lpips_weights._load(backbone)
-    assert isinstance(model, lpips.LPIPS)
+    model = lpips._load("alex", backbone)
+    assert isinstance(model, LPIPS)
     pair = [torch.as_tensor(x, dtype=torch.float32)[None] for x in (a, b)]
     with torch.no_grad():
         expected = float(model(*pair, normalize=True))
@@ -252,7 +258,7 @@ def test_lpips_does_not_depend_on_what_was_measured_before():
 def test_loading_lpips_leaves_the_global_generator_alone(backbone):
     torch.manual_seed(0)
     before = torch.random.get_rng_state()
-    lpips_weights._load(backbone)
+    lpips._load("alex", backbone)
     assert torch.equal(torch.random.get_rng_state(), before)
 
 
@@ -262,17 +268,17 @@ def test_safetensors_weights_give_the_same_value(backbone, tmp_path, monkeypatch
     other = tmp_path / "alex.safetensors"
     save_file(torch.load(backbone, weights_only=True), other)
     a, b = picture(seed=1), picture(seed=2)
-    values = []
+    both = []
     for path in (backbone, other):
-        monkeypatch.setenv(lpips_weights.ENV, str(path))
-        values.append(value("lpips_alex", a, b))
-    assert values[0] == values[1]
+        monkeypatch.setenv(ENV, str(path))
+        both.append(value("lpips_alex", a, b))
+    assert both[0] == both[1]
 
 
 def test_without_weights_lpips_is_empty_and_says_so_once(tmp_path, monkeypatch, caplog):
-    monkeypatch.delenv(lpips_weights.ENV, raising=False)
+    monkeypatch.delenv(ENV, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    lpips_weights._model.cache_clear()
+    lpips._model.cache_clear()
     with caplog.at_level(logging.WARNING):
         assert [value("lpips_alex", picture(), picture()) for _ in range(2)] == [None, None]
     assert len(caplog.records) == 1
@@ -282,16 +288,16 @@ def test_without_weights_lpips_is_empty_and_says_so_once(tmp_path, monkeypatch, 
 def test_a_file_that_is_no_backbone_empties_the_column_and_is_named(tmp_path, monkeypatch, caplog):
     broken = tmp_path / "broken.pth"
     broken.write_bytes(b"not weights")
-    monkeypatch.setenv(lpips_weights.ENV, str(broken))
+    monkeypatch.setenv(ENV, str(broken))
     assert value("lpips_alex", picture(), picture()) is None
     assert "broken.pth cannot be used" in caplog.text
 
 
 def test_torchvisions_cache_is_used_when_the_file_is_already_there(tmp_path, monkeypatch):
-    monkeypatch.delenv(lpips_weights.ENV, raising=False)
+    monkeypatch.delenv(ENV, raising=False)
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
-    cached = tmp_path / "hub" / "checkpoints" / lpips_weights.CACHED_NAME
+    cached = tmp_path / "hub" / "checkpoints" / BACKBONES["alex"].cached
     cached.parent.mkdir(parents=True)
-    assert lpips_weights.weights_file() is None
+    assert weights_file("alex") is None
     cached.touch()
-    assert lpips_weights.weights_file() == cached
+    assert weights_file("alex") == cached

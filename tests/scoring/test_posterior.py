@@ -1,11 +1,20 @@
 """CRPS and coverage of posterior samples."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 
-from bench.contracts import NoiseLevel
-from bench.scoring.evaluate import METRICS, Context, evaluate, with_posterior
+from bench.contracts import Context, NoiseLevel
+from bench.grid.metrics import measures_of, with_samples
 from bench.scoring.posterior import coverage, crps, mse_of_exact_mean
+from bench.scoring.registry import known
+from tests.metric_values import values as evaluate
+
+
+def with_posterior(*names: str) -> tuple[str, ...]:
+    return tuple(m.name for m in with_samples([m for n in names for m in measures_of(n, {}, Path.cwd())]))
+
 
 RNG = np.random.default_rng(0)
 CONTEXT = Context(np.zeros((1, 40, 40)), np.ones((1, 1)), NoiseLevel(0.0, 0.1), "circular")
@@ -115,7 +124,7 @@ def test_a_metric_of_samples_is_the_mean_over_them_and_of_the_mean_that_of_the_m
 
 def test_a_single_estimate_has_the_same_value_with_and_without_mean():
     truth, x = RNG.random((1, 40, 40)), RNG.random((1, 40, 40))
-    values = evaluate(with_posterior(["psnr", "ssim"]), truth, x, CONTEXT)
+    values = evaluate(with_posterior("psnr", "ssim"), truth, x, CONTEXT)
     assert values["psnr"] == values["psnr_mean"]
     assert values["ssim"] == values["ssim_mean"]
     assert values["coverage_90"] is None
@@ -124,6 +133,6 @@ def test_a_single_estimate_has_the_same_value_with_and_without_mean():
 
 
 def test_several_samples_add_the_metrics_of_the_posterior_once():
-    names = with_posterior(["psnr", "residual_chi2", "crps"])
+    names = with_posterior("psnr", "residual_chi2", "crps")
     assert names == ("psnr", "residual_chi2", "crps", "psnr_mean", "psnr_extrapolated", "coverage_50", "coverage_90")
-    assert all(n in METRICS for n in names)
+    assert all(n in known() for n in names)

@@ -11,7 +11,7 @@ import numpy as np
 from bench.report.figures import frames
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import INK, OTHER, plain, room_for
-from bench.scoring.evaluate import Metric
+from bench.scoring.registry import MetricInfo
 
 Drawing = tuple[Any, Frame]
 
@@ -22,7 +22,7 @@ WIDTH = 7.0  # inches: a two-column page
 class Subject:
     """What the curves are of: a metric, the look of the solvers shown in colour, the solver compared with."""
 
-    metric: Metric
+    metric: MetricInfo
     looks: Mapping[str, Mapping[str, Any]]
     baseline: str | None
 
@@ -145,7 +145,7 @@ def _legend(figure: Any, panels: Sequence[Panel], subject: Subject) -> None:
     figure.legend(handles=handles, loc="outside right upper")
 
 
-def sensitivity(table: Frame, metric: Metric) -> Drawing | None:
+def sensitivity(table: Frame, metric: MetricInfo) -> Drawing | None:
     """How much the validation score falls away from the best value tried, per solver and parameter."""
     import matplotlib.pyplot as plt
 
@@ -185,6 +185,6 @@ def _sensitivity(ax: Any, here: Frame) -> None:
     ax.tick_params(labelsize=6, pad=1.5, length=2)
 
 
-def unit_label(metric: Metric) -> str:
+def unit_label(metric: MetricInfo) -> str:
     """``PSNR (dB)``."""
     return metric.label + (f" ({metric.unit})" if metric.unit else "")

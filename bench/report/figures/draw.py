@@ -87,7 +87,7 @@ def _figures(
     frame, looks = frames.results(board, metric.name, baseline), look(order, baseline)
     yield from _curves(board, rows, frame, curves.Subject(metric, looks, baseline))
     by_solver = frames.solvers(board, names)
-    perception = next((describe(m) for m in names if m.startswith("lpips")), None)
+    perception = next((m for m in map(describe, names) if m.family == "perception" and m.ranks), None)
     if perception and (figure := points.perception_distortion(by_solver, metric, perception)):
         yield ("perception_distortion", "Perception and distortion",
                f"Each solver's {perception.label} against its {metric.label}: no method can be best at both "

@@ -10,10 +10,10 @@ import numpy as np
 from bench.report.figures.curves import unit_label
 from bench.report.figures.frames import Frame
 from bench.report.figures.style import COLOURS, INK, MARKERS, OTHER, family_index, plain, room_for
-from bench.scoring.evaluate import Metric
+from bench.scoring.registry import MetricInfo
 
 
-def pareto(table: Frame, metric: Metric, cost: str) -> Any | None:
+def pareto(table: Frame, metric: MetricInfo, cost: str) -> Any | None:
     """Mean quality over a median cost with its front; None if fewer than two solvers have that cost."""
     import matplotlib.pyplot as plt
 
@@ -30,7 +30,7 @@ def pareto(table: Frame, metric: Metric, cost: str) -> Any | None:
     return figure
 
 
-def perception_distortion(table: Frame, distortion: Metric, perception: Metric) -> Any | None:
+def perception_distortion(table: Frame, distortion: MetricInfo, perception: MetricInfo) -> Any | None:
     """Blau & Michaeli's plane (CVPR 2018): distortion to the right, perceptual distance upwards."""
     import matplotlib.pyplot as plt
 
@@ -44,7 +44,7 @@ def perception_distortion(table: Frame, distortion: Metric, perception: Metric) 
     return figure
 
 
-def paired_gain(table: Frame, order: Sequence[str], metric: Metric, baseline: str) -> Any | None:
+def paired_gain(table: Frame, order: Sequence[str], metric: MetricInfo, baseline: str) -> Any | None:
     """Each image's mean gain over the baseline, one row of dots per solver, the median marked."""
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -68,7 +68,7 @@ def paired_gain(table: Frame, order: Sequence[str], metric: Metric, baseline: st
     return figure
 
 
-def gap_map(frame: Frame, order: Sequence[str], metric: Metric) -> Any | None:
+def gap_map(frame: Frame, order: Sequence[str], metric: MetricInfo) -> Any | None:
     """Solver × setting: how far each mean is from the best of its setting."""
     import matplotlib.pyplot as plt
     import seaborn as sns
@@ -151,6 +151,6 @@ def _front(cost: np.ndarray, loss: np.ndarray) -> list[int]:
     return chosen
 
 
-def _label(metric: Metric) -> str:
+def _label(metric: MetricInfo) -> str:
     arrow = {"higher": " ↑", "lower": " ↓", "one": " → 1"}[metric.better]
     return metric.label + (f" ({metric.unit})" if metric.unit else "") + arrow

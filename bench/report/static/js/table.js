@@ -64,7 +64,7 @@ function standingColumns(metric) {
 
 /** What samples add to the chosen metric comes first. */
 function otherMetrics(metric) {
-  const of = (m) => m.name === `${metric.name}_sample` || m.name === "crps";
+  const of = (m) => m.name === `${metric.name}_sample` || (m.ofSamples && !/_sample$/.test(m.name) && ranks(m));
   const others = data.metrics.filter((m) => m !== metric);
   return [...others.filter(of), ...others.filter((m) => !of(m) && !isPosterior(m))];
 }
@@ -115,7 +115,7 @@ function costColumns() {
   ];
 }
 
-export const isPosterior = (m) => /_sample$|^crps$|^coverage_/.test(m.name);
+export const isPosterior = (m) => m.ofSamples;
 export const missing = (title) => [h("span", { class: "pm", title }, MISSING)];
 const failedCell = (e) => [e.failed ? h("span", { class: "bad" }, `✕ ${e.failed} of ${e.cells}`) : "0"];
 
