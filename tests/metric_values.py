@@ -19,7 +19,7 @@ def columns(names: Iterable[str]) -> list[Column]:
 
 
 def values(
-    names: Iterable[str], truth: np.ndarray, estimate: np.ndarray, context: Context
+    names: Iterable[str], truth: np.ndarray | None, estimate: np.ndarray, context: Context
 ) -> dict[str, float | None]:
     """``evaluate`` by names."""
     return evaluate(columns(names), truth, estimate, context)

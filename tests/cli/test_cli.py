@@ -61,7 +61,7 @@ def test_list_groups_solvers_by_family_and_cuts_no_sentence(tmp_path: Path) -> N
     listed = bench("list", cwd=tmp_path).stdout
     titles = [line for line in listed.splitlines() if not line.startswith(" ")]
     assert titles.index("solvers: filter") < titles.index("solvers: diffusion") < titles.index("operators")
-    assert {"noise", "datasets", "metrics", "grids", "recipes", "weights"} <= set(titles)
+    assert {"noise", "datasets", "metrics: fidelity", "grids", "recipes", "weights"} <= set(titles)
     assert max(map(len, listed.splitlines())) <= 118
     rows = json.loads(bench("list", "--json", cwd=tmp_path).stdout)
     words = " ".join(listed.split())
