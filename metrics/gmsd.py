@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Context, Metric
+from bench.scoring.convolution import same
 from bench.scoring.luma import luma
 
 #: stability of the similarity: 170 for pictures in 0 .. 255
@@ -37,7 +38,5 @@ class Gmsd(Metric):
 
 def _gradient(image: np.ndarray) -> np.ndarray:
     """Magnitude of the Prewitt gradient at half size, after means of 2 x 2 pixels."""
-    from scipy.signal import convolve2d
-
-    half = convolve2d(image, np.full((2, 2), 0.25), "same")[::2, ::2]
-    return np.hypot(convolve2d(half, PREWITT, "same"), convolve2d(half, PREWITT.T, "same"))
+    half = same(image, np.full((2, 2), 0.25))[::2, ::2]
+    return np.hypot(same(half, PREWITT), same(half, PREWITT.T))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Context, Metric, SettingError
+from bench.scoring.convolution import same
 
 #: of R, G and B in Y, I and Q, as the authors' code has them
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -61,16 +62,12 @@ def _planes(image: np.ndarray) -> list[np.ndarray]:
 
 
 def _smoothed(plane: np.ndarray) -> np.ndarray:
-    from scipy.signal import convolve2d
-
-    return convolve2d(plane, np.full((2, 2), 0.25), "same")
+    return same(plane, np.full((2, 2), 0.25))
 
 
 def _haar(plane: np.ndarray, scale: int, axis: int) -> np.ndarray:
     """Coefficients of the Haar filter of 2^scale x 2^scale pixels that differs along an axis, at every pixel."""
-    from scipy.signal import convolve2d
-
     n = 2**scale
     sign = np.repeat([-1.0, 1.0], n // 2)
     kernel = np.tile(sign[:, None], (1, n)) / n
-    return convolve2d(plane, kernel if axis == 0 else kernel.T, "same")
+    return same(plane, kernel if axis == 0 else kernel.T)

@@ -11,7 +11,7 @@ import pytest
 from bench.files import built_in_folder
 from bench.plugins import describe
 from bench.plugins.lookup import built_in
-from bench.testing import check_dataset, check_noise, check_operator, check_solver
+from bench.testing import check_dataset, check_metric, check_noise, check_operator, check_solver
 
 #: Settings that keep a solver short here; what it does is the same.
 SHORT: dict[str, dict[str, Any]] = {
@@ -66,6 +66,11 @@ def test_every_noise_model_conforms(name: str) -> None:
 @pytest.mark.parametrize("split", ["val", "test"])
 def test_every_dataset_that_ships_its_pictures_conforms(name: str, split: str) -> None:
     check_dataset(name, {"split": split, "size": 64})
+
+
+@pytest.mark.parametrize("name", [p.name for p in built_in("metric") if p.flags.get("family") != "perception"])
+def test_every_metric_conforms(name: str) -> None:
+    check_metric(name, size=192 if name == "ms_ssim" else 48)
 
 
 BAD = """
