@@ -17,6 +17,7 @@ class Unrolled(Solver):
     weights: str = "unrolled"
 
     family: ClassVar[str] = "network"
+    weights_kind: ClassVar[str] = "unrolled"
     reference: ClassVar[str] = "after Zhang, Van Gool & Timofte 2020, CVPR, eqs. 6-8 (USRNet)"
 
     def solve(self, problem: Problem) -> Tensor:

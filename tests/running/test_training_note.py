@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from bench.grid.cells import Cell
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
 from bench.grid.read import parse_grid
 from bench.grid.yaml import parse_yaml
+from bench.methods.networks.weights import encode
 from bench.running.training_note import OUTSIDE, TRAINED, training_note
 
 GRID = """
@@ -35,7 +37,7 @@ TRAINING = {
 @pytest.fixture
 def weights(tmp_path: Path) -> Path:
     path = tmp_path / "a.safetensors"
-    path.write_bytes(b"never read: the card says it all")
+    path.write_bytes(encode({"a": torch.zeros(1)}, {"kind": "restorer"}))
     path.with_suffix(".json").write_text(json.dumps({"degradation": TRAINING}))
     return path
 
@@ -71,7 +73,7 @@ def test_a_degradation_is_trained_on_if_each_parameter_lies_within_the_training(
 @pytest.mark.parametrize("card", ["{}", '{"degradation": null}', '{"degradation": {"blur": [3]}}', "{", "[]"])
 def test_weights_of_which_nothing_is_known_have_no_note(weights: Path, card: str) -> None:
     path = weights.with_name("b.safetensors")
-    path.write_bytes(b"")
+    path.write_bytes(encode({"a": torch.zeros(1)}, {"kind": "restorer"}))
     path.with_suffix(".json").write_text(card)
     assert training_note(cell(path, "disk: {radius: 2}")) is None
 
