@@ -25,6 +25,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.skipif(bool(missing()), reason=f"no 
 
 Write = Callable[..., Path]
 Run = Callable[..., Finished]
+SITES = Path(__file__).parents[2] / "sites"
 EXACT = ("phase", "solver", "setting", "image", "candidate", "cell_key", "status", "m_psnr", "in_psnr", "y_sha")
 
 
@@ -112,3 +113,52 @@ def test_a_shipped_site_runs_unchanged_and_survives_lost_jobs_lost_nodes_and_a_k
     assert all(o["status"] == "ok" for o in journal.read(out / "journal.jsonl").values())
     slurm.start("n2")
     until(lambda: slurm.state("n2") == "idle", "the node does not come back")
+
+
+SEES_ONE_GPU = '''
+"""The input, solved where one GPU of two is to be seen."""
+
+import os
+import time
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from bench import Problem, Solver
+
+
+@dataclass(frozen=True)
+class SeesOneGpu(Solver):
+    """Where there are jobs, it must be pinned."""
+
+    factor: float = 1.0
+
+    def solve(self, problem: Problem) -> Tensor:
+        assert "SLURM_JOB_ID" not in os.environ or os.environ["CUDA_VISIBLE_DEVICES"] in ("0", "1")
+        time.sleep(0.5)
+        return self.factor * problem.y
+'''
+
+
+def test_the_site_for_gpus_pins_each_worker_and_outlives_the_daemon_of_its_node(
+    slurm: Slurm, start: Callable[..., subprocess.Popen[bytes]], write_grid: Write, run_grid: Run, tmp_path: Path
+) -> None:
+    text = (SITES / "slurm_gpu.py").read_text()
+    assert "GPUS_PER_NODE = 4\nCORES_PER_GPU = 4\n" in text
+    site = tmp_path / "site.py"
+    site.write_text(text.replace("_NODE = 4", "_NODE = 2").replace("_GPU = 4", "_GPU = 1"))
+    (tmp_path / "sees.py").write_text(SEES_ONE_GPU)
+    path = write_grid(f"{tmp_path}/sees.py: {{factor: [0.6, 0.8, 1.0, 1.2]}}", "wiener")
+    run_grid(path, "whole", workers=2)
+    out = tmp_path / "out"
+
+    run = start(path, out, str(site), "--device", "cpu")
+    progress(out, 4)
+    node = next(iter(slurm.jobs().values()))
+    slurm.kill_daemon(node)
+    end(run, tmp_path / "run.txt")
+
+    assert exact(out) == exact(tmp_path / "whole")
+    assert lines(out) == len(exact(out)) == 40
+    slurm.start(node)
+    until(lambda: slurm.state(node) == "idle", "the node does not come back")
