@@ -56,7 +56,7 @@ class PatchMixture(nn.Module):
                 f"{tuple(covariances.shape)}"
             )
         spectrum, axes = torch.linalg.eigh(covariances.double())
-        self.spectrum = nn.Parameter(spectrum.clamp(min=0))  # (K, p²): variances of a component along its axes
+        self.spectrum = nn.Buffer(spectrum.clamp(min=0))  # (K, p²): variances of a component along its axes
         self.axes = nn.Parameter(axes)  # (K, p², p²): columns are eigenvectors
         self.log_shares = nn.Parameter((shares.double() / shares.double().sum()).log())
         self.requires_grad_(False)
