@@ -1,11 +1,11 @@
 """The defaults of the project's own solvers, derived anew on validation pictures alone.
 
-    python benchmarks/evidence/defaults.py
+    python benchmarks/evidence/defaults.py [SOLVER ...]
 
 Pictures: all 9 crops of ``photos``, split val (coffee, hubble, gravel, tissue, rocket, moon, retina), 64 x 64 with
 real scene around them; no test picture. Each has a blur of its own, in turn a shake (length 16, anxiety 0.005), a
 disk of radius 2.5 and a line of 9 px at 30 degrees; Gaussian noise of 1, 4 and 16 grey levels. Seeds are the
-script's own. Four minutes of a CPU.
+script's own. pnp_hqs gets the shipped prior ``photos``. With names only those solvers are derived.
 
 Objective: PSNR of the clipped estimate without its outer 8 pixels, mean over the 27 measurements. Of a parameter,
 golden-section search from the range that its solver declares, 8 values; then how much the default loses to the best
@@ -16,7 +16,8 @@ the weight of TV together with the weight itself, the mean PSNR over the picture
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ import torch
 from bench.grid.search import Range, steps
 from bench.imaging.measure import Measurement, measure
 from bench.methods.classical import spectra
+from bench.methods.diffusion.denoiser import Denoiser, placed
 from bench.methods.make_problem import assemble
 from bench.methods.problem import Problem
 from bench.plugins.lookup import find_plugin, load_plugin
@@ -35,7 +37,8 @@ SIGMAS = (1.0, 4.0, 16.0)  # grey levels
 #: TV of deepinv, which solve the same problem, and haar_fista's for pylops_fista_haar.
 PARAMETERS = (
     ("wiener", "balance"), ("tikhonov", "mu"), ("skimage_wiener", "balance"), ("wiener_admm_tv", "lam"),
-    ("richardson_lucy", "steps"), ("haar_fista", "lam"), ("tv_haar", "lam"),
+    ("richardson_lucy", "steps"), ("haar_fista", "lam"), ("tv_haar", "lam"), ("pylops_tv", "eps"),
+    ("l1_autograd", "lam"), ("pnp_hqs", "lam"),
 )  # fmt: skip
 
 Score = Callable[[Any], float]
@@ -91,10 +94,10 @@ def searched(parameter: Any, score: Score) -> tuple[Any, float]:
             return best, scores[best]
 
 
-def parameters(problem: Callable[[], Problem], truth: torch.Tensor) -> None:
-    """One line for each: the default and the best value, and what the former loses."""
+def parameters(problem: Callable[[], Problem], truth: torch.Tensor, wanted: Sequence[str] = ()) -> None:
+    """One line for each (of those wanted): the default and the best value, and what the former loses."""
     print("solver, parameter: default, best value, mean PSNR of the best, dB that the default loses")
-    for name, parameter in PARAMETERS:
+    for name, parameter in (p for p in PARAMETERS if not wanted or p[0] in wanted):
         cls, described = shipped("solver", name), find_plugin("solver", name).parameters[parameter]
 
         def score(value: Any, cls: Any = cls, parameter: str = parameter) -> float:
@@ -144,10 +147,15 @@ if __name__ == "__main__":
     taken = measurements()
     sharp = torch.as_tensor(np.stack([m.sharp for m in taken]))
 
+    prior = placed(shipped("prior", "trained")(weights="photos").load(), torch.float32, "cpu")
+
     def fresh() -> Problem:
         """The problem of all measurements, with no calls counted yet."""
-        return assemble(taken, [np.random.default_rng(i) for i in range(len(taken))])
+        rngs = [np.random.default_rng(i) for i in range(len(taken))]
+        return assemble(taken, rngs, prior=lambda cost: Denoiser(prior, cost))
 
-    power_law(fresh, sharp)
-    exponent_of_sigma(fresh, sharp)
-    parameters(fresh, sharp)
+    if not sys.argv[1:]:
+        power_law(fresh, sharp)
+        exponent_of_sigma(fresh, sharp)
+    with torch.no_grad():
+        parameters(fresh, sharp, sys.argv[1:])
