@@ -31,7 +31,7 @@ def _sha256(path: Path, _size: int, _mtime: int) -> str:
 
 
 def kind_of(path: Path) -> str | None:
-    """What a file's card says that it holds: prior, conditional, restorer, unrolled; None for those of another project.
+    """What a file's card says that it holds: prior, conditional, restorer, unrolled; None for those of others.
 
     Reads the header alone: the length of a JSON text, 8 bytes of a little-endian number, then the text (safetensors).
     """
