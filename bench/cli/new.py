@@ -137,6 +137,31 @@ class {title}(Dataset):
         return None
 '''
 
+METRIC = '''"""{title}: say in a sentence what it sees."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from bench import Context, Metric
+
+
+@dataclass(frozen=True)
+class {title}(Metric):
+    """Mean error of the differences between neighbouring pixels; reports print this sentence as its definition."""
+
+    label = "{title}"
+    better = "lower"  # or "higher"; "one" for a check that should come to target
+    range = (0.0, None)
+    digits = 4
+    family = "structure"
+    smallest = 2  # pixels on a side, below which it is NaN
+
+    def measure(self, truth: np.ndarray, estimate: np.ndarray, context: Context) -> float:
+        """Both (C, H, W), float64 in [0, 1], clipped and cropped as the protocol says."""
+        return float(np.mean([abs(np.diff(truth - estimate, axis=a)).mean() for a in (1, 2)]))
+'''
+
 GRID = """# Say what this compares. Check it: bench run {name}.yaml --dry-run   Run it: bench run {name}.yaml
 name: {name}
 seed: 20260101 # of PSFs, noise and samplers
@@ -187,6 +212,7 @@ TEMPLATES = {
     "prior": Template("{name}.py", _plugin(PRIOR), "name it in a grid as  prior: ./{path}"),
     "operator": Template("{name}.py", _plugin(OPERATOR), "name it in a grid under blur as  - ./{path}"),
     "dataset": Template("{name}.py", _plugin(DATASET), "name it in a grid under data as  ./{path}: {{split: test}}"),
+    "metric": Template("{name}.py", _plugin(METRIC), "name it in a grid as  metrics: [psnr, ./{path}]"),
     "grid": Template("{name}.yaml", lambda name: GRID.format(name=name), "bench run {path} --dry-run"),
     "skill": Template("{name}/SKILL.md", skill, "put the folder where your coding agent looks for skills"),
 }

@@ -18,7 +18,7 @@ from bench.grid.planner import Planner
 from bench.grid.read import read_grid
 from bench.imaging.picture_files import read, write_16_bit
 from bench.running import degrade
-from bench.testing import check_dataset, check_operator, check_prior
+from bench.testing import check_dataset, check_metric, check_operator, check_prior
 
 
 def bench(*words: object) -> tuple[int, str]:
@@ -34,11 +34,12 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_bench_new_writes_keeps_its_contract(tmp_path: Path) -> None:
-    for kind in ("prior", "operator", "dataset", "grid", "skill"):
+    for kind in ("prior", "operator", "dataset", "metric", "grid", "skill"):
         assert bench("new", kind, f"my_{kind}")[0] == 0
     check_operator("./my_operator.py", base=tmp_path)
     check_dataset("./my_dataset.py", base=tmp_path)
     check_prior("./my_prior.py", base=tmp_path)
+    check_metric("./my_metric.py", base=tmp_path)
     grid = read_grid(tmp_path / "my_grid.yaml")
     assert (grid.name, len(grid.solvers)) == ("my_grid", 3)
     assert (tmp_path / "my_skill" / "SKILL.md").read_text(encoding="utf-8").startswith("---\nname: deblur-bench\n")
