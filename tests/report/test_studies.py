@@ -190,7 +190,7 @@ def test_every_experiment_that_a_grid_may_name_has_a_form_and_a_grid_that_ships(
     folder = built_in_folder("grids")
     assert folder is not None
     named = {read_grid(find_grid(path.stem)).study for path in folder.glob("seed00[12]_*.yaml")}
-    assert named == set(STUDIES)
+    assert named - {None} == set(STUDIES)  # grids on pictures without a truth follow no table
 
 
 def test_the_figures_of_the_thesis_stand_below_ours_in_the_columns_they_belong_to() -> None:

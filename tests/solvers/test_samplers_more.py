@@ -153,10 +153,10 @@ def test_adjoint_ddim_keeps_or_recomputes_epsilon(epsilon: str) -> None:
 
 
 def test_adjoint_ddim_of_worthless_data_samples_the_prior_either_way() -> None:
-    same, recomputed = (
-        solve("adjoint_ddim", problem([picture()], sigma=1e4), steps=8, epsilon=e) for e in ("same", "recomputed")
+    kept, recomputed = (
+        solve("adjoint_ddim", problem([picture()], sigma=1e4), steps=8, epsilon=e) for e in ("kept", "recomputed")
     )
-    assert torch.allclose(same, recomputed, atol=1e-5)
+    assert torch.allclose(kept, recomputed, atol=1e-5)
 
 
 # --- ddrm -----------------------------------------------------------------------------------------------------
