@@ -41,7 +41,7 @@ class Silent:
     def __init__(self) -> None:
         self.stages: list[tuple[str, int, int]] = []
         self.outcomes: list[dict[str, Any]] = []
-        self.offered: list[tuple[list[dict[str, Any]], int, int]] = []
+        self.offered: list[tuple[list[Mapping[str, Any]], int, int]] = []
 
     def preliminary(self, rows: Sequence[Mapping[str, Any]], total: int) -> None:
         self.offered.append((list(rows), total, len(self.outcomes)))

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -32,7 +33,7 @@ PROCESSORS = {
 }  # fmt: skip
 PLACE = ("phase", "solver", "candidate", "dataset", "setting", "image", "psf_index", "rep")
 
-Rows = dict[tuple[Any, ...], dict[str, Any]]
+Rows = dict[tuple[Any, ...], Mapping[str, Any]]
 
 
 def solve(grid: Path, out: Path, environment: dict[str, str], more: list[str]) -> Rows:

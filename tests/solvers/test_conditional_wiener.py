@@ -53,7 +53,7 @@ def test_training_shows_the_estimate_of_the_wiener_filter_and_it_is_nearer_the_t
         )
     blur = {"margin": 6, "blur": [{"disk": {"radius": 3}}], "noise": [{"poisson_gaussian": {"lam": 1e6}}]}
 
-    def batch(**changes: object) -> tuple[np.ndarray, np.ndarray]:
+    def batch(**changes: object) -> tuple[np.ndarray, ...]:
         recipe = read(write_recipe(tmp_path / "r.yaml", degradation=blur, batch=8, size=48, **changes))
         assert isinstance(recipe, ConditionalRecipe)
         return pairs.load(recipe, "train", root).batch((0,))

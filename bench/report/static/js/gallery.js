@@ -60,7 +60,11 @@ function tile(entry, p) {
     return h("figure", {}, h("p", { class: "failed" }, why), caption);
   }
   const image = h("img", { src: entry.src, alt: `${entry.label} of ${p.image}` });
-  const open = { type: "button", title: "Compare it with the measurement, pixel by pixel", click: () => layOver(entry, p) };
+  const open = {
+    type: "button",
+    title: "Compare it with the measurement, pixel by pixel",
+    click: () => layOver(entry, p),
+  };
   return h("figure", {}, h("button", open, image), caption);
 }
 

@@ -101,7 +101,9 @@ function costColumns() {
     some("evaluations") &&
       column("evaluations", "NFE", "Median network passes, forward and backward", (e) => [count(e.evaluations)]),
     some("parameters") &&
-      column("parameters", "Params", "Parameters of its networks, the prior's included", (e) => [amount(e.parameters)]),
+      column("parameters", "Params", "Parameters of its networks, the prior's included", (e) => [
+        amount(e.parameters),
+      ]),
     some("macs") && column("macs", "MACs", macs, (e) => [amount(e.macs)]),
     some("failed") && { ...column("failed", "Failed", failed, failedCell), first: "down" },
     entries.some((e) => e.certificate) && {

@@ -136,7 +136,8 @@ async function showCell() {
     fillChooser();
     $("contrast-pick").hidden = mode !== "image";
     $("modes").querySelector("[value=error]").disabled = !now.truth;
-    $("pick-contrast").querySelector("[value=stretch]").textContent = `of the ${now.truth ? "true picture" : "measurement"}`;
+    $("pick-contrast").querySelector("[value=stretch]").textContent =
+      `of the ${now.truth ? "true picture" : "measurement"}`;
     $("pick-contrast").value = state.contrast;
     $("images").style.setProperty("--aspect", await aspectOf(pictures));
     $("residual-note").textContent = mode === "residual" ? chunk.noise || "" : "";
