@@ -248,7 +248,18 @@ def test_a_file_without_a_solver_is_named() -> None:
 def test_the_main_job_compares_samplers_and_baselines_on_every_photograph_with_one_budget() -> None:
     grid = read_grid(find_grid("quickstart"))
     names = {e.variant.base for e in grid.solvers}
-    assert {"blurred", "wiener", "tv", "haar_fista", "conditional_dm", "pnp_hqs", "sprox", "reddiff", "dps"} == names
+    assert {
+        "blurred",
+        "wiener",
+        "tv",
+        "haar_fista",
+        "conditional_dm",
+        "unrolled",
+        "pnp_hqs",
+        "sprox",
+        "reddiff",
+        "dps",
+    } == names
     assert {e.tuning.budget for e in grid.solvers if e.tuning} == {grid.tune.budget}
     planner = Planner(grid, ImageIndex())
     assert {s.noise.id for s in planner.settings} == {"low", "high"}

@@ -18,6 +18,7 @@ from bench.errors import RecipeError, WeightsError
 from bench.methods.diffusion.levels import at_sigma
 from bench.methods.networks import weights
 from bench.methods.networks.mixture_file import load_mixture
+from bench.plugins.weights import find_weights
 from bench.train.mixture import ROUNDING, fit
 from bench.train.recipe.mixture import MixtureRecipe, is_mixture, read_mixture
 
@@ -112,7 +113,7 @@ def test_what_a_mixture_cannot_have_is_refused(folder: Path) -> None:
     with pytest.raises(RecipeError, match="components"):
         trained(folder, components=0)
     with pytest.raises(WeightsError, match="not of a mixture"):
-        load_mixture(Path(weights.__file__).parents[3] / "weights" / "photos.safetensors")
+        load_mixture(find_weights("photos"))
 
 
 @pytest.mark.skipif(not RECIPES.is_dir(), reason="there are no recipes beside the tests")
