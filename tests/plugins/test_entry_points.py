@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.results import parquet
+
 DOCS = Path(__file__).parents[2] / "docs" / "plugins.md"
 
 PACKAGE = Path(__file__).parent / "tiny_package"
@@ -21,7 +23,7 @@ data: {test: {ramps: {count: 1}}}
 blur: [pixel]
 noise: [poisson_gaussian: {lam: 48000, sigma: 1}]
 solvers: [halved: {power: 2}, pnp_hqs: {prior: gray_world, steps: 2}]
-metrics: [psnr]
+metrics: [psnr, worst_pixel]
 protocol: {border: 0, boundary: circular}
 run: {workers: 1}
 """
@@ -78,6 +80,7 @@ def test_its_plugins_are_listed_beside_the_built_in_ones(environment: dict[str, 
         ("priors", "gray_world"),
         ("operators", "pixel"),
         ("datasets", "ramps"),
+        ("metrics", "worst_pixel"),
     ):
         assert name in dict(listed[kind])
 
@@ -86,6 +89,8 @@ def test_a_grid_names_them_like_built_in_ones(environment: dict[str, str], tmp_p
     (tmp_path / "grid.yaml").write_text(GRID)
     summary = json.loads(bench("run", "grid.yaml", "--out", "out", "--json", env=environment, cwd=tmp_path))
     assert (summary["cells"], summary["computed"], summary["failed"], summary["unverified"]) == (2, 2, [], {})
+    rows = parquet.read(tmp_path / "out" / "results.parquet")
+    assert all(0 < r["m_worst_pixel"] <= 1 for r in rows)
     again = json.loads(bench("run", "grid.yaml", "--out", "out", "--json", env=environment, cwd=tmp_path))
     assert again["computed"] == 0
 
