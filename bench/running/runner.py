@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from bench.errors import GridError, ResultError, SettingError
 from bench.files import sweep, write_text
-from bench.grid.cells import Cell, Ref
+from bench.grid.cells import Cell, Ref, instance
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
@@ -204,10 +204,12 @@ class Runner:
             self._drain(engine(), missing, log)
 
     def _opened(self, stack: ExitStack, searches: Sequence[Search]) -> Engine:
-        """The engine, once every solver is known to take its settings.
+        """The engine, once every solver and noise model is known to take its settings.
 
         Later rounds of a search may ask for values that a solver refuses: these fail as cells.
         """
+        for setting in self.planner.settings:  # datasets and blurs were built to plan; noise may hang, too
+            instance(setting.degradation.noise)
         engine = stack.enter_context(_cleared(self._engine(self._shared())))
         tuned = [r for c in self.advance(searches) for r in (c.solver, c.prior)]
         plain = [r for e in self.grid.solvers if e.tuning is None for r in (e.variant, e.prior)]

@@ -48,13 +48,14 @@ def test_a_dataset_that_hangs_while_the_run_is_planned_is_refused(
         run(grid_with("noise_images", write_grid), tmp_path / "out")
 
 
-def test_a_blur_whose_import_hangs_is_refused_before_anything_is_solved(
-    write_grid: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["walk", "gauss"])
+def test_a_blur_or_a_noise_model_whose_import_hangs_is_refused_before_anything_is_solved(
+    name: str, write_grid: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(patience, "LOADING", 0.3)
-    (tmp_path / "walk.py").write_text(hanging("walk", "@dataclass"))
-    with pytest.raises(PluginError, match=r"walk\.py\) takes too long"):
-        run(grid_with("walk", write_grid), tmp_path / "out")
+    (tmp_path / f"{name}.py").write_text(hanging(name, "@dataclass"))
+    with pytest.raises(PluginError, match=rf"{name}\.py\) takes too long"):
+        run(grid_with(name, write_grid), tmp_path / "out")
     assert not journal.read(tmp_path / "out" / "journal.jsonl")
 
 
