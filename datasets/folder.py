@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import warnings
 from collections import Counter
 from collections.abc import Sequence
@@ -15,16 +14,16 @@ import numpy as np
 from bench import DataError, Dataset, Image, SettingError
 from bench.errors import did_you_mean
 from bench.imaging.picture_files import (
-    EXTENSIONS,
     as_mode,
     fingerprint,
-    pictures_in,
     read,
     resize,
     shape_of,
     stat_of,
     window,
+    with_short_side,
 )
+from bench.imaging.picture_folders import group_in, listed, names_in, require_group, root_of, sides
 from bench.seeds import digest, generator
 
 SPLITS = ("train", "val", "test")
@@ -99,23 +98,15 @@ class Folder(Dataset):
             raise SettingError(f"folder: frames must be odd, so that one is in the middle, got {self.frames}")
         if self.frames > 1 and self.on_bad == "skip":
             raise SettingError("folder: a sequence cannot do without a frame: on_bad: skip is for single pictures")
-        self._check_group()
+        require_group(self.group, "folder")
         if len(self.fractions) != 3 or min(self.fractions) < 0 or abs(sum(self.fractions) - 1) > 1e-9:
             raise SettingError(f"folder: fractions are the shares of train, val and test, got {self.fractions}")
-
-    def _check_group(self) -> None:
-        try:
-            re.compile(self.group or "")
-        except re.error as e:
-            raise SettingError(f"folder: group {self.group!r} is no regular expression: {e}") from e
 
     def group_of(self, id: str) -> str | None:
         """What ``group`` matches in the id; without it the folder where the pictures are one sequence, else None."""
         if self.group is None:
             return self._root.name if self.frames > 1 else None
-        if (match := re.search(self.group, id)) is None:
-            raise DataError(f"folder: group {self.group!r} matches nothing in the id {id!r}")
-        return next((g for g in match.groups() if g), match[0])
+        return group_in(self.group, id, "folder")
 
     def ids(self) -> list[str]:
         """Paths below ``path``; only the files' headers are read."""
@@ -178,24 +169,17 @@ class Folder(Dataset):
 
     @property
     def _root(self) -> Path:
-        try:
-            return Path(self.path).expanduser()
-        except RuntimeError as e:  # the home of nobody
-            raise DataError(f"folder: {self.path}: {e}") from e
+        return root_of(self.path, "folder")
 
     @property
     def _size(self) -> tuple[int, int] | None:
-        if isinstance(self.size, int):
-            return self.size, self.size
-        return None if self.size is None else (self.size[0], self.size[1])
+        return sides(self.size)
 
     def _fit(self, path: Path, shape: tuple[int, ...]) -> tuple[tuple[int, int], tuple[int, int]]:
         """The shape after resizing, and that of the scene to be cut out of it."""
         H, W = shape
         if self.resize:
-            # In integers, so that a half is rounded the same everywhere.
-            short = min(H, W)
-            H, W = ((2 * n * self.resize + short) // (2 * short) for n in (H, W))
+            H, W = with_short_side((H, W), self.resize)
         margin = 0 if self.outside == "reflect" else self.margin
         h, w = (n + 2 * margin for n in self._size) if self._size else (H, W)
         # To be mirrored, a margin must be shorter than the side.
@@ -214,17 +198,7 @@ class Folder(Dataset):
         return r + scene[0] // 2, c + scene[1] // 2
 
     def _searched(self) -> list[str]:
-        kinds = ", ".join(EXTENSIONS)
-        try:
-            if not self._root.is_dir():
-                raise DataError(f"folder: {self._root} is not a folder; one with pictures ({kinds}) is needed")
-            names = [p.relative_to(self._root).as_posix() for p in pictures_in(self._root)]
-        except OSError as e:
-            raise DataError(f"folder: {self._root} cannot be searched ({e.strerror})") from e
-        if odd := [n for n in names if not n.isprintable()]:  # bytes that are no text, or control characters
-            raise DataError(f"folder: the name of {odd[0]!r} in {self._root} is not UTF-8 text; rename it")
-        if not names:
-            raise DataError(f"folder: no pictures ({kinds}) in {self._root.absolute()} or its subfolders")
+        names = names_in(self._root, "folder")
         places = (self._hash(n) if self.frames == 1 else (i + 0.5) / len(names) for i, n in enumerate(names))
         chosen = [n for n, u in zip(names, places, strict=True) if self.split in (None, self._split_at(u))]
         if not chosen:
@@ -258,13 +232,14 @@ class Folder(Dataset):
     def _report(self, good: list[str], bad: list[str]) -> None:
         if not bad:
             return
-        listed = "\n  ".join(bad[:10]) + (f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else "")
         if self.on_bad == "error" or not good:
             raise DataError(
                 f"folder: {len(bad)} of {len(good) + len(bad)} pictures in {self._root} cannot be used "
-                f"(on_bad: skip leaves them out):\n  {listed}"
+                f"(on_bad: skip leaves them out):\n  {listed(bad)}"
             )
-        warnings.warn(f"folder: {len(bad)} unusable pictures in {self._root} were skipped:\n  {listed}", stacklevel=3)
+        warnings.warn(
+            f"folder: {len(bad)} unusable pictures in {self._root} were skipped:\n  {listed(bad)}", stacklevel=3
+        )
 
 
 def _is_below(name: str) -> bool:

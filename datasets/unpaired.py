@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,16 +13,16 @@ from bench import DataError, Dataset, Image, NoiseLevel, SettingError
 from bench.errors import did_you_mean
 from bench.imaging.measure import Measurement
 from bench.imaging.picture_files import (
-    EXTENSIONS,
     as_mode,
     fingerprint,
-    pictures_in,
     read,
     resize,
     shape_of,
     stat_of,
     window,
+    with_short_side,
 )
+from bench.imaging.picture_folders import group_in, listed, names_in, require_group, root_of, sides
 from bench.imaging.psf_files import READERS, read_psf
 
 
@@ -62,10 +61,7 @@ class Unpaired(Dataset):
             raise SettingError("unpaired: size, resize and limit must be at least 1")
         if self.resize is not None and self.psf is not None:
             raise SettingError("unpaired: resize would change what the PSF is in pixels: resize or psf, not both")
-        try:
-            re.compile(self.group or "")
-        except re.error as e:
-            raise SettingError(f"unpaired: group {self.group!r} is no regular expression: {e}") from e
+        require_group(self.group, "unpaired")
 
     def ids(self) -> list[str]:
         """Paths below ``path``; only the files' headers are read."""
@@ -76,8 +72,7 @@ class Unpaired(Dataset):
             except DataError as e:
                 bad.append(str(e))
         if bad:
-            listed = "\n  ".join(bad[:10]) + (f"\n  ... and {len(bad) - 10} more" if len(bad) > 10 else "")
-            raise DataError(f"unpaired: {len(bad)} of {len(names)} pictures cannot be used:\n  {listed}")
+            raise DataError(f"unpaired: {len(bad)} of {len(names)} pictures cannot be used:\n  {listed(bad)}")
         return names
 
     def load(self, id: str) -> Image:
@@ -103,11 +98,7 @@ class Unpaired(Dataset):
 
     def group_of(self, id: str) -> str | None:
         """What ``group`` matches in the id; None without it."""
-        if self.group is None:
-            return None
-        if (match := re.search(self.group, id)) is None:
-            raise DataError(f"unpaired: group {self.group!r} matches nothing in the id {id!r}")
-        return next((g for g in match.groups() if g), match[0])
+        return None if self.group is None else group_in(self.group, id, "unpaired")
 
     def fingerprint(self, id: str) -> str:
         """A digest of the files' paths, sizes and times and of the settings."""
@@ -126,38 +117,21 @@ class Unpaired(Dataset):
 
     @property
     def _root(self) -> Path:
-        try:
-            return Path(self.path).expanduser()
-        except RuntimeError as e:  # the home of nobody
-            raise DataError(f"unpaired: {self.path}: {e}") from e
+        return root_of(self.path, "unpaired")
 
     @property
     def _size(self) -> tuple[int, int] | None:
-        if isinstance(self.size, int):
-            return self.size, self.size
-        return None if self.size is None else (self.size[0], self.size[1])
+        return sides(self.size)
 
     @cached_property
     def _names(self) -> list[str]:
-        kinds = ", ".join(EXTENSIONS)
-        try:
-            if not self._root.is_dir():
-                raise DataError(f"unpaired: {self._root} is not a folder; one with pictures ({kinds}) is needed")
-            names = [p.relative_to(self._root).as_posix() for p in pictures_in(self._root)]
-        except OSError as e:
-            raise DataError(f"unpaired: {self._root} cannot be searched ({e.strerror})") from e
-        if odd := [n for n in names if not n.isprintable()]:
-            raise DataError(f"unpaired: the name of {odd[0]!r} in {self._root} is not UTF-8 text; rename it")
-        if not names:
-            raise DataError(f"unpaired: no pictures ({kinds}) in {self._root.absolute()} or its subfolders")
-        return names
+        return names_in(self._root, "unpaired")
 
     def _shape(self, path: Path) -> tuple[tuple[int, int], tuple[int, int]]:
         """The shape after resizing, and that of the crop. Raises DataError if it cannot be read or is too small."""
         H, W = shape_of(path)
         if self.resize:
-            short = min(H, W)
-            H, W = ((2 * n * self.resize + short) // (2 * short) for n in (H, W))  # in integers, as in ``folder``
+            H, W = with_short_side((H, W), self.resize)
         h, w = self._size or (H, W)
         if h > H or w > W:
             raise DataError(f"{path}: too small: {H} x {W}, {h} x {w} is needed (size)")

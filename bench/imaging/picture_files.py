@@ -290,6 +290,13 @@ def pictures_in(folder: Path, extensions: tuple[str, ...] = EXTENSIONS) -> Itera
     yield from sorted(visible, key=lambda p: p.relative_to(folder).as_posix())
 
 
+def with_short_side(shape: tuple[int, int], short: int) -> tuple[int, int]:
+    """(H, W) scaled so that the shorter is ``short``; in integers, so that a half is rounded the same everywhere."""
+    least = min(shape)
+    H, W = ((2 * n * short + least) // (2 * least) for n in shape)
+    return H, W
+
+
 def write_8_bit(path: Path, picture: np.ndarray) -> None:
     """Write (C, H, W), clipped to [0, 1] and rounded to 8 bits, in the format of the suffix. Raises DataError."""
     levels = np.rint(picture.clip(0, 1) * 255).astype(np.uint8)
