@@ -88,6 +88,11 @@ def _holder(path: Path) -> str:
     return f" ({holder})" if holder.isprintable() and holder else ""
 
 
+def cache_folder(name: str) -> Path:
+    """``$XDG_CACHE_HOME/deblur-bench/`` + name, by default under ``~/.cache``; it need not exist."""
+    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "deblur-bench" / name
+
+
 def roots() -> list[Path]:
     """Where built-in folders lie: in the package, and beside it in a checkout."""
     package = Path(__file__).parent

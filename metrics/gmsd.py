@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Context, Metric
-from bench.scoring.convolution import same
+from bench.scoring.convolution import means_2x2, same
 from bench.scoring.luma import luma
 
 #: stability of the similarity: 170 for pictures in 0 .. 255
@@ -38,5 +38,5 @@ class Gmsd(Metric):
 
 def _gradient(image: np.ndarray) -> np.ndarray:
     """Magnitude of the Prewitt gradient at half size, after means of 2 x 2 pixels."""
-    half = same(image, np.full((2, 2), 0.25))[::2, ::2]
+    half = means_2x2(image)[::2, ::2]
     return np.hypot(same(half, PREWITT), same(half, PREWITT.T))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from bench import Context, Metric, SettingError
-from bench.scoring.convolution import same
+from bench.scoring.convolution import means_2x2, same
 
 #: of R, G and B in Y, I and Q, as the authors' code has them
 YIQ = np.array([[0.299, 0.587, 0.114], [0.596, -0.274, -0.322], [0.211, -0.523, 0.312]])
@@ -42,7 +42,7 @@ class HaarPsi(Metric):
             similarities.append(np.mean([self._similarity(a[j], b[j]) for j in range(SCALES - 1)], axis=0))
             weights.append(np.maximum(a[-1], b[-1]))
         if chroma1:
-            pairs = [(_smoothed(c1), _smoothed(c2)) for c1, c2 in zip(chroma1, chroma2, strict=True)]
+            pairs = [(means_2x2(c1), means_2x2(c2)) for c1, c2 in zip(chroma1, chroma2, strict=True)]
             similarities.append(np.mean([self._similarity(np.abs(a), np.abs(b)) for a, b in pairs], axis=0))
             weights.append((weights[0] + weights[1]) / 2)
         w, s = np.stack(weights), np.stack(similarities)
@@ -58,11 +58,7 @@ class HaarPsi(Metric):
 def _planes(image: np.ndarray) -> list[np.ndarray]:
     """Y, and I and Q of a colour picture, at half size after means of 2 x 2 pixels, in 0 .. 255."""
     planes = np.tensordot(YIQ, image, 1) if len(image) == 3 else image
-    return [_smoothed(255 * p)[::2, ::2] for p in planes]
-
-
-def _smoothed(plane: np.ndarray) -> np.ndarray:
-    return same(plane, np.full((2, 2), 0.25))
+    return [means_2x2(255 * p)[::2, ::2] for p in planes]
 
 
 def _haar(plane: np.ndarray, scale: int, axis: int) -> np.ndarray:

@@ -177,10 +177,8 @@ class Planner:
 
     def _passes(self, setting: Setting, entry: SolverEntry, shot: Shot | None = None) -> bool:
         """Whether ``exclude`` and ``--only`` hold for a solver in a setting, on a shot if they ask about that."""
-        prior = None if entry.prior is None else entry.prior.id
-        solver = {"solver": entry.variant.base, "label": entry.label, "prior": prior}
         about = (None,) * 3 if shot is None else (shot.image, shot.dataset_id, shot.group)
-        names = {**self._nothing, **setting.names, **solver, **dict(zip(OF_IMAGE, about, strict=True))}
+        names = {**self._nothing, **setting.names, **entry.names, **dict(zip(OF_IMAGE, about, strict=True))}
         return not any(e(names) for e in self.grid.exclude) and (self.only is None or self.only(names))
 
     def _can_solve(self, entry: SolverEntry, setting: Setting, dataset: Ref) -> bool:

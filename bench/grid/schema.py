@@ -87,6 +87,15 @@ class SolverEntry:
     label: str
     prior: Variant | None = None
 
+    @property
+    def names(self) -> dict[str, str | None]:
+        """What an expression may ask about it."""
+        return {
+            "solver": self.variant.base,
+            "label": self.label,
+            "prior": None if self.prior is None else self.prior.id,
+        }
+
 
 @dataclass(frozen=True)
 class Source:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bench.contracts import Operator
@@ -28,8 +28,9 @@ def mistakes_of(grid: Grid, places: Places, psnr: str) -> Iterator[Mistake]:
         psnr: the metric that tuning takes where the grid names none.
     """
     yield from _sharp(grid, grid.tune.metric or psnr)
-    yield from _names(grid)
-    yield from _denoisers(grid, places)
+    settings = settings_of(grid)
+    yield from _names(grid, settings)
+    yield from _denoisers(grid, settings, places)
     yield from _kernels(grid, places)
     yield from _weights(grid, places)
 
@@ -55,17 +56,16 @@ def _unsharp(sources: tuple[Source, ...]) -> str:
     return next((s.id for s in sources if not s.plugin.flags.get("sharp", True)), "")
 
 
-def _names(grid: Grid) -> Iterator[Mistake]:
+def _names(grid: Grid, settings: Sequence[Setting]) -> Iterator[Mistake]:
     """What ``exclude`` asks about and nothing has."""
-    known = {"solver", "label", "prior", *OF_IMAGE} | {n for s in settings_of(grid) for n in s.names}
+    known = {*OF_IMAGE} | {n for about in (*settings, *grid.solvers) for n in about.names}
     for i, expression in enumerate(grid.exclude):
         for name in sorted(expression.names - known):
             yield f"{expression.text!r}: unknown name {name!r}. {did_you_mean(name, known)}", ("exclude", i)
 
 
-def _denoisers(grid: Grid, places: Places) -> Iterator[Mistake]:
+def _denoisers(grid: Grid, settings: Sequence[Setting], places: Places) -> Iterator[Mistake]:
     """Solvers that remove noise alone, in a setting with a blur that nothing excludes."""
-    settings = settings_of(grid)
     for entry in grid.solvers:
         blurred = (s for s in settings if s.blur.plugin.module and s.blur.base != "identity")
         if not entry.variant.plugin.flags.get("denoises"):
@@ -76,8 +76,7 @@ def _denoisers(grid: Grid, places: Places) -> Iterator[Mistake]:
 
 
 def _excluded(grid: Grid, setting: Setting, entry: SolverEntry) -> bool:
-    prior = None if entry.prior is None else entry.prior.id
-    about: dict[str, Any] = {"solver": entry.variant.base, "label": entry.label, "prior": prior, **setting.names}
+    about: dict[str, Any] = {**entry.names, **setting.names}
     return any(e.names <= set(about) and e(about) for e in grid.exclude)
 
 

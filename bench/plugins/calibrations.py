@@ -7,13 +7,12 @@ asked for.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bench.errors import WeightsError
-from bench.files import write_text
+from bench.files import cache_folder, write_text
 from bench.plugins.code_digest import code_digest
 from bench.plugins.contents import keyed
 from bench.plugins.describe import Plugin
@@ -25,7 +24,7 @@ _IN_USE = "in_use"
 
 def default_cache() -> Path:
     """``$XDG_CACHE_HOME/deblur-bench/calibrations``, by default under ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "deblur-bench" / "calibrations"
+    return cache_folder("calibrations")
 
 
 def place_of(plugin: Plugin, settings: Mapping[str, Any]) -> Path:

@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
@@ -30,7 +31,7 @@ from bench.running.estimates import gather
 from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
 from bench.running.tune import Choice, Search, searches_of
-from bench.running.waves import Once, waves_of
+from bench.running.waves import waves_of
 from bench.seeds import digest
 
 
@@ -153,7 +154,7 @@ class Runner:
             every = [s for own in searches.values() for s in own]
             if not every and not self._anything():
                 raise GridError("nothing to run: exclude and --only leave no cell")
-            engine = Once(lambda: self._opened(stack, every))
+            engine = cache(lambda: self._opened(stack, every))  # none where nothing is missing
             choices: dict[str, list[Choice]] = {}
             cells: dict[str, list[Cell]] = {}
             for number, wave in enumerate(waves := waves_of(self.grid.solvers), 1):
@@ -185,7 +186,7 @@ class Runner:
         total = sum(len(self.planner.shots(s, "test")) for e, s in pairs if self.planner.wanted(s, e))
         self.progress.preliminary(Rows([c for own in cells.values() for c in own], self.outcomes), total)
 
-    def _tune(self, searches: Sequence[Search], engine: Once, log: journal.Journal) -> None:
+    def _tune(self, searches: Sequence[Search], engine: Callable[[], Engine], log: journal.Journal) -> None:
         if not searches:
             return
         waiting = self.advance(searches)
@@ -193,12 +194,12 @@ class Runner:
         self.progress.stage("tuning, at most", total, total - len(waiting) - sum(s.left for s in searches))
         self._solve(lambda: self.advance(searches), engine, log)
 
-    def _test(self, cells: Sequence[Cell], engine: Once, log: journal.Journal) -> None:
+    def _test(self, cells: Sequence[Cell], engine: Callable[[], Engine], log: journal.Journal) -> None:
         distinct = len({c.key for c in cells})
         self.progress.stage("solving", distinct, distinct - len(self.missing(cells)))
         self._solve(lambda: self.missing(cells), engine, log)
 
-    def _solve(self, wanted: Callable[[], list[Cell]], engine: Once, log: journal.Journal) -> None:
+    def _solve(self, wanted: Callable[[], list[Cell]], engine: Callable[[], Engine], log: journal.Journal) -> None:
         """Solve what is wanted until nothing is."""
         while missing := wanted():
             self._drain(engine(), missing, log)

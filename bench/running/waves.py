@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from bench.grid.schema import SolverEntry
-from bench.running.local import Engine
 
 #: family -> how long its solvers take, beside one another; the others are in between
 SPEED = {"reference": 0, "filter": 0, "diffusion": 2, "network": 2}
@@ -31,17 +30,3 @@ def waves_of(entries: Sequence[SolverEntry]) -> list[list[SolverEntry]]:
 def _speed(entry: SolverEntry) -> int:
     family = str(entry.variant.plugin.flags.get("family", "variational"))
     return 2 if entry.prior is not None else SPEED.get(family, 1)
-
-
-class Once:
-    """What ``make`` makes, made when it is first asked for."""
-
-    def __init__(self, make: Callable[[], Engine]):
-        self._make = make
-        self._made: Engine | None = None
-
-    def __call__(self) -> Engine:
-        """The same one every time."""
-        if self._made is None:
-            self._made = self._make()
-        return self._made

@@ -11,3 +11,8 @@ def same(image: np.ndarray, kernel: np.ndarray) -> np.ndarray:
 
     (a, b), (H, W) = (n // 2 for n in kernel.shape), image.shape
     return convolve2d(image, kernel)[a : a + H, b : b + W]
+
+
+def means_2x2(image: np.ndarray) -> np.ndarray:
+    """(H, W): means of 2 x 2 pixels at every pixel."""
+    return same(image, np.full((2, 2), 0.25))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.files import write_text
+from bench.files import cache_folder, write_text
 from bench.plugins.code_digest import closure, code_digest, files_of
 from bench.plugins.lookup import find_plugin
 from bench.seeds import canonical, digest
@@ -117,4 +116,4 @@ def content_key(name: str, settings: Mapping[str, Any], base: Path | None = None
 
 def default_cache() -> Path:
     """``$XDG_CACHE_HOME/deblur-bench/certificates``, by default under ``~/.cache``."""
-    return Path(os.environ.get("XDG_CACHE_HOME", "~/.cache")).expanduser() / "deblur-bench" / "certificates"
+    return cache_folder("certificates")

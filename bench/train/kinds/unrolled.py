@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -16,10 +15,10 @@ from bench.methods.networks.restoration_weights import load_unrolled
 from bench.methods.networks.unrolled import Unrolled, build, from_prior
 from bench.train import figures
 from bench.train.card import seen as degradation_of
-from bench.train.data import pairs
 from bench.train.data.feed import tensors
 from bench.train.data.scenes import Scenes
-from bench.train.kinds.base import Lesson, Loss, autocast, nothing
+from bench.train.kinds.base import Loss, autocast, nothing
+from bench.train.kinds.restoration import RestorationLesson
 
 if TYPE_CHECKING:
     from bench.train.data.feed import Batch
@@ -30,16 +29,13 @@ if TYPE_CHECKING:
 FLOOR = 1e-7
 
 
-class UnrolledLesson(Lesson):
+class UnrolledLesson(RestorationLesson["UnrolledRecipe"]):
     """The loss is minus the PSNR, so that a relative gain counts alike at every level of difficulty."""
 
-    scenes: Scenes
-    held_out: Batch
+    kind = Scenes
 
     def __init__(self, recipe: UnrolledRecipe) -> None:
-        self.recipe = recipe
-        self.workers = recipe.workers
-        self.measured = ["psnr_in", "psnr_out"]
+        super().__init__(recipe, ["psnr_in", "psnr_out"])
 
     def model(self) -> Unrolled:
         """An untrained one."""
@@ -58,16 +54,6 @@ class UnrolledLesson(Lesson):
             return
         raise RecipeError(f"recipe {self.recipe.name}: init {self.recipe.init!r} holds another network")
 
-    def open(self, root: Path) -> None:
-        """Training scenes, and the validation scenes."""
-        self.scenes = pairs.load(self.recipe, "train", root, Scenes)
-        held_out = pairs.load(self.recipe, "val", root, Scenes)
-        self.held_out = tensors(held_out.centres(self.recipe.validation.crops))
-
-    def make(self, step: int) -> tuple[np.ndarray, ...]:
-        """See ``Scenes``."""
-        return self.scenes.batch((self.recipe.seed, step))
-
     def loss(self, state: State, batch: Batch) -> Loss:
         """10 log10 of the squared error on the sensor, mean over the batch; shown as the geometric mean error."""
         scene, *given = batch
@@ -82,7 +68,7 @@ class UnrolledLesson(Lesson):
         """Mean PSNR on the sensor of the input and of the estimate, clipped; the loss is the geometric mean error."""
         device = next(average.parameters()).device
         errors: dict[str, list[Tensor]] = {"psnr_in": [], "psnr_out": []}
-        for scene, *given in zip(*(part.split(self.recipe.batch) for part in self.held_out), strict=True):
+        for scene, *given in zip(*(part.split(self.recipe.batch) for part in tensors(self.held_out)), strict=True):
             seen, scene = seen_of(*(g.to(device) for g in given)), scene.to(device)
             errors["psnr_in"].append(_errors(seen.y.clamp(-1, 1), scene, seen))
             errors["psnr_out"].append(_errors(average(seen).clamp(-1, 1), scene, seen))
@@ -98,7 +84,7 @@ class UnrolledLesson(Lesson):
         """Curves; the scene, what the sensor saw of it, the estimate."""
         if n := self.recipe.validation.pictures:
             device = next(average.parameters()).device
-            scene, *given = (part[:n].to(device) for part in self.held_out)
+            scene, *given = (part[:n].to(device) for part in tensors(self.held_out))
             seen = seen_of(*given)
             pictures = (scene, (seen.y + 1) / 2, (average(seen) + 1) / 2)
             figures.write(rows, [p.cpu().numpy() for p in pictures], out)

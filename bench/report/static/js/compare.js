@@ -1,5 +1,5 @@
 // Two estimates over one another with a slider, a row through them, and the posterior samples of one.
-import { data } from "./data.js";
+import { isReference } from "./data.js";
 import { $, clamp, fill, h, number, svg } from "./elements.js";
 import { colour, fillCanvas, paint, SEQUENTIAL } from "./maps.js";
 import { ticks, widthOf } from "./pareto.js";
@@ -36,7 +36,7 @@ function compared() {
     solvers = able.filter((p) => p.kind === "solver");
   const by = (label) => able.find((p) => p.label === label),
     truth = able.some((p) => p.kind === "truth"),
-    own = solvers.find((p) => truth || data.solvers.find((s) => s.solver === p.label)?.family !== "reference"),
+    own = solvers.find((p) => truth || !isReference(p.label)),
     a = by(state.a) || own || solvers[0] || able[0];
   const others = [truth ? by(state.baseline) : frameOf(able), ...solvers];
   return { able, a, b: by(state.b) || others.find((p) => p && p !== a) || able[0] };

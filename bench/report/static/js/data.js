@@ -37,6 +37,9 @@ export const FAMILIES = unique(data.solvers.map((s) => s.family || "other"));
 export const familyIndex = (solver) =>
   data.solvers.find((s) => (s.family || "other") === (solver.family || "other"))?.colour ?? 7;
 
+/** Whether the label is that of a solver which gives back what it was given. */
+export const isReference = (label) => data.solvers.find((s) => s.solver === label)?.family === "reference";
+
 const COSTS = ["seconds", "calls", "evaluations", "parameters", "macs", "samples"];
 
 /** One entry per solver of a table: costs, and a score {mean, low, high, ...} for each metric. */

@@ -1,5 +1,5 @@
 // Photographs without sharp versions: each beside what the solvers made of it, to be compared by eye.
-import { data } from "./data.js";
+import { data, isReference } from "./data.js";
 import { $, h, unique } from "./elements.js";
 import { loadChunk } from "./pictures.js";
 import { change } from "./state.js";
@@ -50,8 +50,6 @@ async function fillStrip(strip, p) {
     strip.textContent = error.message;
   }
 }
-
-const isReference = (label) => data.solvers.find((s) => s.solver === label)?.family === "reference";
 
 function tile(entry, p) {
   const caption = h("figcaption", {}, entry.label);
