@@ -13,7 +13,7 @@ from bench.errors import SettingError
 from bench.methods.diffusion.schedule import Schedule
 from bench.methods.networks import weights
 from bench.methods.networks.prior import DiffusionPrior, build, scalar
-from bench.methods.networks.res_unet import ResUNetConfig, coloured
+from bench.methods.networks.res_unet import ResUNetConfig, coloured, deepened
 from bench.train import session
 from bench.train.data import images as data
 from bench.train.muon import Muon, is_matrix, orthogonalised
@@ -98,6 +98,16 @@ def test_a_gray_network_in_colour_answers_for_each_colour_what_it_says_of_their_
     x, t = torch.randn(2, 3, 8, 8), torch.tensor([10.0, 400.0])
     expected = gray(x.mean(1, keepdim=True), t).expand(-1, 3, -1, -1)
     assert torch.allclose(colour(x, t), expected, atol=1e-4)
+
+
+def test_a_deeper_network_computes_what_the_shallow_one_did():
+    shallow = shaken(1)
+    config_, tensors = deepened(config(1), shallow.network.state_dict(), (2, 3))
+    deep = build(config_, LINEAR, "v")
+    deep.network.load_state_dict(tensors)
+    x, t = torch.randn(2, 1, 8, 8), torch.tensor([10.0, 400.0])
+    assert sum(p.numel() for p in deep.network.parameters()) > sum(p.numel() for p in shallow.network.parameters())
+    assert torch.equal(deep(x, t), shallow(x, t))
 
 
 # --- training -------------------------------------------------------------------------------------------------

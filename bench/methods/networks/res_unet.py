@@ -168,6 +168,22 @@ def coloured(
     return config.model_copy(update={"image_channels": colours}), {**tensors, **wider}
 
 
+def deepened(
+    config: ResUNetConfig, tensors: dict[str, Tensor], blocks: tuple[int, ...]
+) -> tuple[ResUNetConfig, dict[str, Tensor]]:
+    """A network as one of that many blocks a level, at least its own; the blocks that are new add nothing at first.
+
+    Their second convolution is zero, as in Fixup (Zhang, Dauphin and Ma 2019), so that the deeper network computes
+    what the given one does and learns from there.
+    """
+    config = config.model_copy(update={"blocks": blocks})
+    deeper = LevelUNet(config).state_dict()
+    for name, value in deeper.items():
+        if name.endswith("conv2.weight"):
+            value.zero_()
+    return config, deeper | tensors
+
+
 def _blocks(channels: int, n: int, embedding: int) -> nn.ModuleList:
     return nn.ModuleList(Block(channels, embedding) for _ in range(n))
 

@@ -11,7 +11,7 @@ import torch
 from bench.errors import RecipeError
 from bench.methods.networks import weights
 from bench.methods.networks.prior import DiffusionPrior, build
-from bench.methods.networks.res_unet import ResUNetConfig, coloured
+from bench.methods.networks.res_unet import ResUNetConfig, coloured, deepened
 from bench.train.data import images
 from bench.train.data.feed import Batch
 from bench.train.figures import show
@@ -43,12 +43,15 @@ class PriorLesson(Lesson):
         return Balance(model.schedule)
 
     def take(self, model: DiffusionPrior, path: Path) -> None:
-        """Weights of the very same network and prediction; a colour ResUNet may start from a gray one."""
+        """Weights of the same network and prediction; a ResUNet may start from a gray or a shallower one."""
         given, recipe = weights.load(path), self.recipe
-        config, tensors = given.network.config, given.network.state_dict()
-        if isinstance(config, ResUNetConfig) and config.image_channels == 1:
-            config, tensors = coloured(config, tensors, getattr(recipe.network, "image_channels", 1))
-        if (config, given.prediction) != (recipe.network, recipe.prediction):
+        config, tensors, wanted = given.network.config, given.network.state_dict(), recipe.network
+        if isinstance(config, ResUNetConfig) and isinstance(wanted, ResUNetConfig):
+            if config.image_channels == 1:
+                config, tensors = coloured(config, tensors, wanted.image_channels)
+            if config.channels == wanted.channels and all(map(int.__le__, config.blocks, wanted.blocks)):
+                config, tensors = deepened(config, tensors, wanted.blocks)
+        if (config, given.prediction) != (wanted, recipe.prediction):
             raise RecipeError(f"recipe {recipe.name}: init {recipe.init!r} holds another network or prediction")
         model.network.load_state_dict(tensors)
 
