@@ -30,7 +30,7 @@ SETTINGS = {
     "disk · low": (5, 0.008),
 }
 TUNED = {"wiener": "balance", "tv": "lam", "haar_fista": "lam"}
-METRICS = ("psnr", "ssim", "lpips_alex", "residual_chi2")
+METRICS = ("psnr", "ssim", "lpips_alex", "residual_chi2", "residual_chi2_expected")
 IMAGES = ("lena_like", "barbara_like", "stones", "window", "harbour")
 #: what a run records of several samples per cell: column -> value from the PSNR of the estimate
 POSTERIOR = {
@@ -205,10 +205,12 @@ def _row(label, spec, setting, image, truth, y, estimate, boundary, s, i) -> dic
         "m_ssim": 1 - 10 ** (-value / 22),
         "m_lpips_alex": 2.2 * 10 ** (-value / 20),
         "m_residual_chi2": 0.4 + noise,
+        "m_residual_chi2_expected": -3.0 if solver == "haar_fista" else 0.75,
         "in_psnr": given,
         "in_ssim": 1 - 10 ** (-given / 22),
         "in_lpips_alex": 2.2 * 10 ** (-given / 20),
         "in_residual_chi2": None,
+        "in_residual_chi2_expected": None,
         "seconds": seconds * (1 + 0.1 * i),
         "n_A": calls // 2,
         "n_At": calls - calls // 2,

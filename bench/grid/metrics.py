@@ -19,7 +19,7 @@ from bench.scoring import registry
 OF_SAMPLES = ("crps", "coverage_50", "coverage_90")
 EXTRAPOLATED = "_extrapolated"
 #: endings of names by which reports find the forms of a metric
-RESERVED = (registry.OF_MEAN, EXTRAPOLATED, "_sample")
+RESERVED = (registry.OF_MEAN, EXTRAPOLATED, registry.EXPECTED, "_sample")
 
 
 def measures_of(name: str, given: Mapping[str, Any], base: Path) -> list[Measure]:
@@ -114,6 +114,13 @@ def _require_name(plugin: Plugin, name: str) -> None:
     if name.endswith(RESERVED):
         text = f"a metric's name cannot end in {', '.join(RESERVED)}, got {name!r}: give it an id"
         raise SettingError(parts=[("id", text)])
+
+
+def with_expected(measures: Sequence[Measure]) -> tuple[Measure, ...]:
+    """Those measures, and beside each the value that theory expects of it, where there is a metric of that."""
+    others = [n for m in measures if (n := m.name + registry.EXPECTED) in registry.built_in()]
+    together = [Measure(n, Ref.of(*registry.presets()[n])) for n in others]
+    return tuple({m.name: m for m in [*measures, *together]}.values())
 
 
 def with_samples(measures: Sequence[Measure]) -> tuple[Measure, ...]:

@@ -21,7 +21,7 @@ from bench.grid.candidates import tuning_of
 from bench.grid.cells import Measure
 from bench.grid.document import ALLOWED, Document, validate
 from bench.grid.limits import Path_
-from bench.grid.metrics import measures_of, with_samples
+from bench.grid.metrics import measures_of, with_expected, with_samples
 from bench.grid.priors import prior_variants, refuse_weights
 from bench.grid.schema import PSNR, Blurring, Grid, SolverEntry, Source, TuneSection
 from bench.grid.source_ids import is_id, source_ids
@@ -61,7 +61,7 @@ def parse_grid(doc: Located, base: Path) -> Grid:
     entries = _Entries(doc, base, document)
     for path, text in mistakes:
         entries.wrong(text, *path)
-    measures = entries.measures(document.tune)
+    measures = with_expected(entries.measures(document.tune))
     several = max(document.samples, document.tune.samples or 1) > 1
     grid = Grid(
         name=document.name or Path(doc.file).stem,

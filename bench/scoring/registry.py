@@ -25,6 +25,8 @@ FAMILIES = ("fidelity", "structure", "perception", "check", "samples")
 BETTER = ("higher", "lower", "one")
 #: suffix of the form of a metric that is taken of the mean of the samples
 OF_MEAN = "_mean"
+#: suffix of the metric that is the value which theory expects of another
+EXPECTED = "_expected"
 
 _CLIPPED = "Estimate clipped to [0, 1] and the border cropped as the protocol says; all channels count alike."
 _FRAMES = {

@@ -41,6 +41,18 @@ def test_a_filtered_leaderboard_is_pythons_leaderboard_of_those_rows(opened, run
             assert [e["delta"][k] for k in ("mean", "low", "high", "p")] == pytest.approx(given, rel=1e-5, abs=1e-9)
 
 
+def test_beside_the_residual_stands_what_theory_expects_of_it_and_it_is_no_metric_to_choose(opened):
+    column = "[...document.querySelectorAll('#board thead th')].findIndex(t => t.textContent.startsWith('χ²'))"
+    rows = "[...document.querySelectorAll('#board tbody tr')]"
+    texts = dict(opened.run(f"{rows}.map(r => [r.dataset.solver, r.children[{column}].textContent])"))
+    assert texts["tv"].endswith("(0.75)")
+    assert texts["haar_fista"].endswith("(< 0)")
+    assert "(" not in texts["blurred"]
+    choices = opened.run("[...document.querySelector('#metric').options].map(o => o.value)")
+    assert "residual_chi2" in choices
+    assert "residual_chi2_expected" not in choices
+
+
 def test_another_baseline_shows_the_differences_of_all_pairs_with_the_right_sign(opened, run):
     opened.run("bench.change({baseline: 'tv', metric: 'lpips_alex'})")
     board = Board.from_rows(load([run]).rows)

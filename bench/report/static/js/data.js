@@ -21,6 +21,8 @@ function once(make) {
   };
 }
 
+/** Metrics that are chosen and have columns; what is expected of another one stands in that one's column. */
+export const metrics = data.metrics.filter((m) => !m.name.endsWith("_expected"));
 export const metricOf = (name) => data.metrics.find((m) => m.name === name);
 export const ranks = (metric) => metric.target === null;
 export const lossOf = (metric) => (v) => {

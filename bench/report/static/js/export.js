@@ -1,6 +1,6 @@
 // Tables to take away: CSV with every digit, LaTeX (booktabs) with the best in bold and the second underlined.
 import { scoreNow } from "./board.js";
-import { data, lossOf, metricOf, ranks } from "./data.js";
+import { data, lossOf, metricOf, metrics, ranks } from "./data.js";
 import { $, h, SVG, say, unique } from "./elements.js";
 import { settingTable } from "./heat.js";
 import { hashOf, state } from "./state.js";
@@ -106,7 +106,7 @@ const latexArrow = (m) =>
 
 export function boardLatex() {
   const metric = metricOf(state.metric);
-  const others = data.metrics.filter((m) => m !== metric && !isPosterior(m));
+  const others = metrics.filter((m) => m !== metric && !isPosterior(m));
   const column = (m) =>
     latexColumn(
       entries.map((e) => e.scores[m.name]),

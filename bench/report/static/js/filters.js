@@ -1,5 +1,5 @@
 // The bar that stays in sight: metric, the axes of the grid, family, baseline; and the theme.
-import { arrow, data, FAMILIES } from "./data.js";
+import { arrow, data, FAMILIES, metrics } from "./data.js";
 import { $, fill, h } from "./elements.js";
 import { AXES, change, DEFAULTS, follow, state } from "./state.js";
 
@@ -9,7 +9,7 @@ export function startFilters() {
   const plain = (list) => list.map((v) => [v, v]);
   fill(
     $("metric"),
-    data.metrics.map((m) => [m.name, m.label + arrow(m)]),
+    metrics.map((m) => [m.name, m.label + arrow(m)]),
   );
   for (const a of data.axes) {
     const select = h("select", { id: a.name });

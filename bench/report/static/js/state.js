@@ -1,5 +1,5 @@
 // What the reader has chosen. It lives in the address after #, so that a copied address shows the same.
-import { data, FAMILIES } from "./data.js";
+import { data, FAMILIES, metrics } from "./data.js";
 
 /** The filters that have tables of their own. */
 export const AXES = data.axes.map((a) => a.name);
@@ -96,7 +96,7 @@ export function readHash() {
 /** Names in a link that this report does not have fall back to the default. */
 function allowed(wanted) {
   const choices = {
-    metric: data.metrics.map((m) => m.name),
+    metric: metrics.map((m) => m.name),
     family: ["", ...FAMILIES],
     baseline: ["", ...data.solvers.map((s) => s.solver)],
     ...Object.fromEntries(data.axes.map((a) => [a.name, ["", ...a.values]])),

@@ -1,6 +1,6 @@
 // The leaderboard on the page: columns, sorting, one row per solver.
 import { baselineMissing, leaderboard, scoreNow, tableNow } from "./board.js";
-import { arrow, data, lossOf, metricOf, ranks } from "./data.js";
+import { arrow, data, lossOf, metricOf, metrics, ranks } from "./data.js";
 import { $, amount, count, h, MISSING, number, seconds, signed } from "./elements.js";
 import { drawCautions, solverCell } from "./solver.js";
 import { change, state } from "./state.js";
@@ -38,7 +38,10 @@ function standingColumns(metric) {
       tip: ranked ? `${metric.protocol} ${WITHIN}` : metric.protocol,
       first: metric.better === "higher" ? "down" : "up",
       by: (e) => e.score.mean,
-      cell: (e) => (ranked && state.baseline ? mainCell(e.score, metric) : withInterval(e.score, metric, number)),
+      cell: (e) =>
+        ranked && state.baseline
+          ? mainCell(e.score, metric)
+          : [...withInterval(e.score, metric, number), expected(e, metric)],
       kind: "main",
     },
     ranked &&
@@ -65,7 +68,7 @@ function standingColumns(metric) {
 /** What samples add to the chosen metric comes first. */
 function otherMetrics(metric) {
   const of = (m) => m.name === `${metric.name}_sample` || (m.ofSamples && !/_sample$/.test(m.name) && ranks(m));
-  const others = data.metrics.filter((m) => m !== metric);
+  const others = metrics.filter((m) => m !== metric);
   return [...others.filter(of), ...others.filter((m) => !of(m) && !isPosterior(m))];
 }
 
@@ -75,17 +78,22 @@ const metricColumn = (m) => ({
   tip: m.protocol,
   first: m.better === "higher" ? "down" : "up",
   by: (e) => e.scores[m.name].mean,
-  cell: (e) => [...valueCell(e.scores[m.name], m), m.name === "residual_chi2" && expectedChi2(e)],
+  cell: (e) => [...valueCell(e.scores[m.name], m), expected(e, m)],
 });
 
-/** What theory expects of a row's χ², where it does. */
-function expectedChi2(e) {
-  if (!e.expected_chi2) return null;
+/** In brackets what theory expects of this metric and row, where it does: see docs/metrics.md, residual_chi2_expected. */
+function expected(e, m) {
+  const own = e.scores[`${m.name}_expected`];
+  // Theory is that of a draw from the posterior, or of its mean; one draw of a sampler may be meant as either.
+  const known = own && !e.blind && e.family !== "reference" && (e.samples > 1 || !e.stochastic);
+  if (!known || Number.isNaN(own.mean)) return null;
   const why =
-    e.expected_chi2 === "1"
-      ? "A draw from the posterior is as far from the data as the truth: 1"
-      : "A mean or a point estimate leaves less than 1: it fits what the data determine of K x, noise included";
-  return h("span", { class: "pm", title: why }, ` (${e.expected_chi2})`);
+    e.samples > 1
+      ? "expected of a draw from the posterior: it is as far from the data as the truth"
+      : own.mean < 0
+        ? "no posterior mean errs so much: its error in the blurred picture is above the noise"
+        : "expected of a posterior mean with this row's error in the blurred picture; above: signal is left, below: noise is fitted";
+  return h("span", { class: "pm", title: why }, ` (${own.mean < 0 ? "< 0" : number(own.mean, m.digits)})`);
 }
 
 function costColumns() {
@@ -337,13 +345,13 @@ export function highlight(solver) {
 function drawPosterior() {
   const table = $("posterior-table");
   if (!table) return;
-  const metrics = data.metrics.filter(isPosterior);
-  const drawn = entries.filter((e) => e.samples > 1 && metrics.some((m) => !Number.isNaN(e.scores[m.name].mean)));
-  const heads = metrics.map((m) => h("th", { scope: "col", title: m.protocol }, m.label + arrow(m)));
+  const ofSamples = metrics.filter(isPosterior);
+  const drawn = entries.filter((e) => e.samples > 1 && ofSamples.some((m) => !Number.isNaN(e.scores[m.name].mean)));
+  const heads = ofSamples.map((m) => h("th", { scope: "col", title: m.protocol }, m.label + arrow(m)));
   const row = (e) => [
     h("th", { scope: "row", class: "left" }, e.solver),
     h("td", {}, count(e.samples)),
-    metrics.map((m) => h("td", {}, withInterval(e.scores[m.name], m, number))),
+    ofSamples.map((m) => h("td", {}, withInterval(e.scores[m.name], m, number))),
   ];
   table.replaceChildren(
     h(
