@@ -44,16 +44,15 @@ class RedDiff(Solver):
         task = Task(problem, "mean")
         mu = self._begin(task).clone().requires_grad_()
         # Sums, not means, and eps far below them: Adam's step must not depend on the size of image or batch.
-        adam = torch.optim.Adam([mu], lr=self.lr, betas=(0.9, 0.99), eps=1e-12)
+        adam = _Adam(mu, self.lr, betas=(0.9, 0.99), eps=1e-12)
         lam = self.lam * 100 * task.sigma**2
         for now in levels(task.prior.schedule, "uniform", self.steps):
             noise = task.noise()
             with torch.enable_grad():
                 misfit = ((task.y - task.A(mu)) ** 2).sum() / 2
                 loss = misfit + (lam * self._weight(now) * self._regulariser(task, mu, now, noise)).sum()
-                adam.zero_grad()
-                loss.backward()
-            adam.step()
+                (gradient,) = torch.autograd.grad(loss, mu)
+            adam.step(gradient)
         return task.estimate(mu.detach())
 
     def _regulariser(self, task: Task, mu: Tensor, now: Level, noise: Tensor) -> Tensor:
@@ -85,3 +84,24 @@ class RedDiff(Solver):
         if self.init == "adjoint":
             return task.At(task.y)
         return task.extend(task.y if self.init == "measurement" else torch.zeros_like(task.y))
+
+
+class _Adam:
+    """Adam (Kingma & Ba 2015, Algorithm 1) on one tensor, in place.
+
+    To the last bit that of torch.optim, whose first use imports torch's compiler: five seconds in every process.
+    """
+
+    def __init__(self, x: Tensor, lr: float, betas: tuple[float, float], eps: float):
+        self.x, self.lr, self.betas, self.eps = x, lr, betas, eps
+        self.m, self.v, self.t = torch.zeros_like(x), torch.zeros_like(x), 0
+
+    @torch.no_grad()
+    def step(self, g: Tensor) -> None:
+        """One step against the gradient g."""
+        self.t += 1
+        beta1, beta2 = self.betas
+        self.m.lerp_(g, 1 - beta1)
+        self.v.mul_(beta2).addcmul_(g, g, value=1 - beta2)
+        root = (self.v.sqrt() / (1 - beta2**self.t) ** 0.5).add_(self.eps)
+        self.x.addcdiv_(self.m, root, value=-self.lr / (1 - beta1**self.t))

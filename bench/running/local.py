@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import atexit
 import os
-import queue
 import socket
 import subprocess
 import sys
@@ -27,9 +26,12 @@ from bench.grid.cells import Cell, Ref
 from bench.running.channel import Channel, MessageError
 from bench.running.environment import Shared
 from bench.running.limits import WALL, death
+from bench.seeds import digest
 
 #: seconds beyond the limits of what a worker was asked after which it is given up: measuring and scoring have none
 GRACE = 120.0
+#: calls that wait at least, for a worker to choose those of the solver that it has
+AHEAD = 32
 #: how often a worker is started again when it dies before it can be asked anything
 STARTS = 3
 
@@ -76,8 +78,8 @@ class LocalEngine:
         self.workers = workers
         self._shared, self._is_stopped = shared, False
         self._alive: set[_Worker] = set()
-        self._calls: queue.SimpleQueue[_Call | None] = queue.SimpleQueue()
-        self._threads = [threading.Thread(target=self._serve, daemon=True) for _ in range(workers)]
+        self._calls = _Calls()
+        self._threads = [threading.Thread(target=self._serve, args=[n], daemon=True) for n in range(workers)]
         for thread in self._threads:
             thread.start()
 
@@ -85,21 +87,22 @@ class LocalEngine:
         """Solve a batch in a worker; the timeout counts from when its solver starts."""
         # Once all together, and perhaps once more one by one.
         most = 2 * WALL * timeout + (1 + len(cells)) * (4 * self._shared.loading + GRACE)
-        return self._ask({"cells": [asdict(c) for c in cells], "timeout": timeout}, most)
+        request = {"cells": [asdict(c) for c in cells], "timeout": timeout}
+        return self._ask(request, most, solver=digest([request["cells"][0][part] for part in ("solver", "prior")]))
 
     def check(self, solvers: Sequence[Ref]) -> Future[None]:
         """Build the solvers in processes that end then."""
         return self._ask({"check": [asdict(r) for r in solvers]}, len(solvers) * 4 * self._shared.loading + GRACE)
 
-    def _ask(self, request: dict[str, Any], most: float) -> Future[Any]:
-        call = _Call(request, most)
+    def _ask(self, request: dict[str, Any], most: float, solver: str | None = None) -> Future[Any]:
+        call = _Call(request, most, solver)
         self._calls.put(call)
         return call.future
 
-    def _serve(self) -> None:
+    def _serve(self, number: int) -> None:
         """What each thread does: hand calls to a worker of its own, and replace it when it dies."""
         worker = None
-        while (call := self._calls.get()) is not None and not self._is_stopped:
+        while (call := self._calls.take(number)) is not None and not self._is_stopped:
             if not call.future.set_running_or_notify_cancel():
                 continue
             try:
@@ -133,8 +136,7 @@ class LocalEngine:
     def stop(self) -> None:
         """End the workers, whatever they are doing."""
         self._is_stopped = True
-        for _ in self._threads:
-            self._calls.put(None)
+        self._calls.close()
         for worker in list(self._alive):
             worker.end()  # the thread that waits for it hears of it
         for thread in self._threads:
@@ -147,19 +149,61 @@ class LocalEngine:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if kind is None:
-            for _ in self._threads:
-                self._calls.put(None)
+            self._calls.close()
             for thread in self._threads:
                 thread.join()
         self.stop()
 
 
 class _Call:
-    """A request to whichever worker is free, and the future of its answer."""
+    """A request to whichever worker is free, and the future of its answer.
 
-    def __init__(self, request: dict[str, Any], most: float):
-        self.request, self.most = request, most
+    ``solver``: which one with which parameters it is for, if it solves.
+    """
+
+    def __init__(self, request: dict[str, Any], most: float, solver: str | None):
+        self.request, self.most, self.solver = request, most, solver
         self.future: Future[Any] = Future()
+
+
+class _Calls:
+    """Calls that wait for a worker.
+
+    In each worker a solver with one value for every parameter has a process of its own, with its imports, its weights
+    and a first call that is timed twice. A worker therefore goes on with the solver that it has, then with one that
+    no other worker has, and shares another's only when nothing else is left.
+    """
+
+    def __init__(self) -> None:
+        self._waiting: list[_Call] = []
+        self._solvers: dict[int, str | None] = {}
+        self._changed, self._is_closed = threading.Condition(), False
+
+    def put(self, call: _Call) -> None:
+        """Add a call."""
+        with self._changed:
+            self._waiting.append(call)
+            self._changed.notify()
+
+    def close(self) -> None:
+        """There will be no more calls."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+
+    def take(self, worker: int) -> _Call | None:
+        """The next call for a worker; None when there will be none. Waits for one."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._waiting or self._is_closed)
+            if not self._waiting:
+                return None
+            own = self._solvers.pop(worker, None)
+            others = set(self._solvers.values())
+            # min takes the first of equals, and calls wait in the order in which they were put
+            call = min(self._waiting, key=lambda c: 0 if c.solver == own else 1 if c.solver not in others else 2)
+            self._waiting.remove(call)
+            self._solvers[worker] = call.solver
+            return call
 
 
 class _Root:

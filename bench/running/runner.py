@@ -28,7 +28,7 @@ from bench.results.folder import ResultsFolder
 from bench.results.outcomes import Outcome, Outcomes
 from bench.running.environment import Shared, commit
 from bench.running.estimates import gather
-from bench.running.local import Engine, LocalEngine, batches, failure, usable_cores
+from bench.running.local import AHEAD, Engine, LocalEngine, batches, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
 from bench.running.tune import Choice, Search, searches_of
 from bench.running.waves import waves_of
@@ -367,12 +367,12 @@ def _cleared(made: AbstractContextManager[Engine]) -> Iterator[Engine]:
 
 
 def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
-    """Submit batches, a few ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
+    """Submit batches, some ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
     waiting = deque((batch, 1) for batch in batches(_by_solver(cells), size))
     done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
     running: dict[Future[Any], tuple[list[Cell], int]] = {}
     while waiting or running:
-        while waiting and len(running) < 2 * engine.workers + 2:
+        while waiting and len(running) < max(AHEAD, 2 * engine.workers + 2):
             batch, attempt = waiting.popleft()
             future = engine.solve(batch, run.timeout * len(batch))
             running[future] = (batch, attempt)

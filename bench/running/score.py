@@ -91,6 +91,7 @@ def given(cells: Sequence[Cell], device: str) -> Given:
         prior=first.prior,
         prior_files=first.parts.get("prior files"),
         calibration=first.calibration,
+        warm=first.shot.split == "test",  # a search wants the scores of its candidates, and half the solves
     )
 
 

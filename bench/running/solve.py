@@ -46,6 +46,7 @@ class Given:
         prior: of a solver that needs one.
         prior_files: hash of the files that the prior's parameters name.
         calibration: file of what was measured of the prior, if anything was.
+        warm: its seconds are compared, and are to be those of a warm call.
     """
 
     solver: Ref
@@ -59,6 +60,7 @@ class Given:
     prior: Ref | None = None
     prior_files: str | None = None
     calibration: str | None = None
+    warm: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ class Attempt:
 
     Attributes:
         x: its estimate or its samples, (K, B, C, H, W) in the type of the problem.
-        cost: columns of its row: calls counted, seconds of a warm call, peak memory in MiB, a note on the prior.
+        cost: columns of its row: calls counted, seconds, peak memory in MiB, a note on the prior.
     """
 
     x: np.ndarray
@@ -81,7 +83,7 @@ def attempt(given: Given, sensed: Sequence[Sensed]) -> Attempt:
     reset_peak(given.device)
     x, problem, seconds = _timed(solver, given, sensed)
     peak = peak_mb(given.device)
-    if seconds < WARM_BELOW and _cold(given, sensed[0].y.shape):
+    if given.warm and seconds < WARM_BELOW and _cold(given, sensed[0].y.shape):
         # Another problem of the same size: what a solver has stored of this one must not make it look fast.
         with suppress(Exception):
             _, _, seconds = _timed(solver, given, [s.mirrored() for s in sensed])

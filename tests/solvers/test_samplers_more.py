@@ -159,6 +159,28 @@ def test_adjoint_ddim_of_worthless_data_samples_the_prior_either_way() -> None:
     assert torch.allclose(kept, recomputed, atol=1e-5)
 
 
+# --- reddiff --------------------------------------------------------------------------------------------------
+
+
+def test_reddiff_is_algorithm_1_with_the_adam_of_torch() -> None:
+    answer = 2 * torch.from_numpy(picture(1))[None] - 1
+    y, lam, lr = [picture()], 0.7, 0.1
+    given = problem(y, TRIANGLE, prior=Constant(answer))
+    x = solve("reddiff", given, steps=4, lam=lam, lr=lr, init="zero")
+    task = Task(problem(y, TRIANGLE, prior=Constant(answer)), "mean")
+    mu = torch.zeros_like(task.y, requires_grad=True)
+    adam = torch.optim.Adam([mu], lr=lr, betas=(0.9, 0.99), eps=1e-12)
+    for now in levels(task.prior.schedule, "uniform", 4):
+        noise = task.noise()
+        epsilon = (now.a * mu.detach() + now.s * noise - now.a * answer) / now.s
+        weight = lam * 100 * task.sigma**2 * now.sigma
+        loss = ((task.y - task.A(mu)) ** 2).sum() / 2 + (weight * ((epsilon - noise) * mu).sum()).sum()
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+    assert torch.allclose(x, task.estimate(mu.detach()), rtol=0, atol=1e-12)
+
+
 # --- ddrm -----------------------------------------------------------------------------------------------------
 
 
