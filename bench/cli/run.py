@@ -190,15 +190,21 @@ def _unverified(finished: Finished) -> dict[str, str]:
     return {str(r["solver"]): str(r["unverified"]) for r in finished.test if r.get("unverified")}
 
 
+def _reason(row: Row) -> str:
+    """Why a cell failed: a KeyError's message alone, say, is a word in quotes."""
+    kind = row["error_type"] if row["status"] == "error" else row["status"]
+    return f"{kind}: {row['error_message']}"
+
+
 def _say(finished: Finished, grid: Grid, failed: Sequence[Row]) -> None:
-    from bench.results.folder import ResultsFolder
+    from bench.results.folder import ResultsFolder, shown
 
     for r in failed[:5]:
-        typer.echo(f"failed: {r['solver']} on {r['setting']}, {r['image']}: {r['status']}: {r['error_message']}")
+        typer.echo(f"failed: {r['solver']} on {r['setting']}, {r['image']}: {_reason(r)}")
     if len(failed) > 5:
         typer.echo(f"... and {len(failed) - 5} more")
     if failed:
-        typer.echo(f"look at one:  bench show {str(failed[0]['cell_key'])[:12]}   try again:  --retry-failed")
+        typer.echo(f"look at one:  {shown(str(failed[0]['cell_key']), finished.folder)}   try again:  --retry-failed")
     edges = sorted({f"{c.label} ({n})" for c in finished.choices for n in c.at_edge})
     if edges:
         typer.echo(

@@ -104,10 +104,11 @@ def check_measurements(rows: Iterable[Row]) -> tuple[int, int]:
 def _facts(run: Run) -> dict[str, Any]:
     facts, folder = run.facts, run.folder.path
     grid = str(facts.get("grid_file") or "")
+    # A page is passed on: it names the folder, not where on this machine it lies.
+    place = folder.name if folder.is_absolute() else folder.as_posix()
     if grid and (folder / grid).is_file():
-        # A page is passed on: it names the folder, not where on this machine it lies.
-        grid = f"{folder.name if folder.is_absolute() else folder.as_posix()}/{grid}"
-    return {**facts, "name": facts["name"] or folder.name, "grid_file": grid}
+        grid = f"{place}/{grid}"
+    return {**facts, "name": facts["name"] or folder.name, "grid_file": grid, "place": place}
 
 
 def _labels(tables: Sequence[Sequence[Row]], names: Sequence[str]) -> list[dict[str, str]]:

@@ -22,14 +22,15 @@ from bench.report.payload import payload
 from bench.report.pictures import Chunk, chunks, write_chunks
 from bench.report.studies.section import Section, section
 from bench.report.tables import leaderboard, pick_baseline
+from bench.results.folder import shown
 from bench.statistics.leaderboard import Standing
 
 HERE = Path(__file__).parent
 
-#: static/js/*.js in the order in which the page reads them
+#: static/js/*.js in the order in which the page reads them: none before what it imports
 SCRIPTS = (
-    "elements", "data", "state", "board", "solver", "table", "pairs", "pareto", "heat", "export", "filters",
-    "pictures", "maps", "zoom", "readout", "viewer", "compare", "gallery", "main",
+    "elements", "data", "state", "board", "solver", "table", "pairs", "pareto", "filters", "pictures", "maps", "zoom",
+    "readout", "compare", "viewer", "heat", "gallery", "export", "main",
 )  # fmt: skip
 
 
@@ -139,7 +140,10 @@ def _render(c: Content) -> str:
         notices=[*facts.notices(test), *facts.left_out(c.results.facts)],
         tuned=facts.tuned_values(c.results.rows),
         failures=facts.failures(c.results.rows),
-        example=next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
+        example=shown(
+            next((r["cell_key"] for r in test if r["status"] == "ok"), test[0]["cell_key"]),
+            Path(c.results.facts[0]["place"]),
+        ),
     )  # fmt: skip
 
 

@@ -5,6 +5,7 @@ folder that is damaged, unfinished or no run at all gets the same message from e
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -25,6 +26,12 @@ FACTS: dict[str, type] = {
     "environment": dict, "started_at": str, "finished_at": str,
 }  # fmt: skip
 REPAIR = "the same bench run command finishes the run and writes again what is damaged"
+
+
+def shown(key: str, folder: Path) -> str:
+    """The command that shows a cell of a results folder."""
+    where = "" if folder.parent == Path("runs") else f" --runs {shlex.quote(folder.as_posix())}"
+    return f"bench show {key[:12]}{where}"
 
 
 class Picture(NamedTuple):

@@ -193,3 +193,13 @@ def test_mistakes_that_only_the_whole_grid_shows_are_listed_at_once_with_their_l
     assert "takes weights of a conditional; photos are those of a prior" in lines[1]
     assert "removes noise alone" in lines[2]
     assert "Did you mean 'blur'" in lines[3]
+
+
+def test_the_command_that_a_run_names_for_a_failed_cell_shows_it(write_grid: Callable[..., Path]) -> None:
+    _, text = bench("run", write_grid("@broken.py: {how: raise}"), "--out", "elsewhere")
+    assert "look at one:  bench show " in text
+    words = text.partition("look at one:  bench show ")[2].split("   ")[0].split()
+    assert words[1:] == ["--runs", "elsewhere"]
+    code, shown = bench("show", *words)
+    assert code == 0
+    assert all("ValueError: the step size is negative" in t for t in (text, shown))

@@ -5,10 +5,11 @@ import re
 from xml.etree import ElementTree
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from bench.report.board import Board
-from bench.report.figures import frames
+from bench.report.figures import curves, frames
 from bench.report.figures.draw import draw
 from bench.report.figures.style import inline, plain
 from bench.report.load import load
@@ -118,3 +119,12 @@ def test_inlining_keeps_the_drawing_and_drops_the_file_around_it():
     assert 'id="f-a"' in markup
     assert "metadata" not in markup
     assert 'viewBox="0 0 72 36"' in markup
+
+
+def test_the_mean_line_of_a_search_stands_where_every_setting_was_searched_and_between_them():
+    tried = {"a": {1.0: 0.0, 10.0: 2.0, 100.0: 4.0}, "b": {0.01: 9.0, 1.0: 1.0, 10.0: 0.0, 31.0: 3.0}}
+    lines = [{"setting": s, "value": v, "regret": r} for s, own in tried.items() for v, r in own.items()]
+    value, mean = curves.common_mean(pd.DataFrame(lines))
+    assert value.tolist() == [1.0, 10.0, 31.0]
+    at_31 = 2 + 2 * np.log(3.1) / np.log(10)  # of a, on the logarithmic scale that is drawn
+    assert mean == pytest.approx([0.5, 1.0, (at_31 + 3) / 2])

@@ -178,6 +178,13 @@ def test_the_script_is_all_its_parts_and_no_part_is_long():
     assert "innerHTML" not in script()
 
 
+def test_no_part_of_the_script_imports_what_comes_after_it():
+    folder = Path(sys.modules["bench.report.page"].HERE) / "static" / "js"
+    for place, name in enumerate(SCRIPTS):
+        imported = set(re.findall(r'from "\./(\w+)\.js"', (folder / f"{name}.js").read_text(encoding="utf-8")))
+        assert imported <= set(SCRIPTS[:place]), name
+
+
 def test_every_name_of_the_scripts_modules_is_unique_since_they_share_one_scope():
     folder = Path(sys.modules["bench.report.page"].HERE) / "static" / "js"
     names = [

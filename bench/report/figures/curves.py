@@ -78,9 +78,12 @@ def _draw(panels: Sequence[Panel], xlabel: str, subject: Subject) -> Any:
     kinds = ["mean", "difference"] if subject.baseline else ["mean"]
     columns = min(len(panels), 5)
     blocks = -(-len(panels) // columns)
+    width = 0.9 + max(1.4 * columns, 3.8)
+    entries = min(int(width / (room_for(subject.looks) + 0.45)) or 1, len(subject.looks) + 1)  # beside one another
+    legend = 0.17 * -(-(len(subject.looks) + 1) // entries)
     figure, axes = plt.subplots(
         blocks * len(kinds), columns, squeeze=False, layout="constrained",
-        figsize=(0.9 + room_for(subject.looks) + 1.4 * columns, 1.55 * blocks * len(kinds)),
+        figsize=(width, 1.55 * blocks * len(kinds) + legend),
     )  # fmt: skip
     for ax in axes.flat[:]:
         ax.set_visible(False)
@@ -98,7 +101,7 @@ def _draw(panels: Sequence[Panel], xlabel: str, subject: Subject) -> Any:
                 ax.set_xlabel(xlabel)
             if i % columns == 0:
                 ax.set_ylabel(("Δ " if kind == "difference" else "") + unit_label(subject.metric))
-    _legend(figure, panels, subject)
+    _legend(figure, panels, subject, entries)
     return figure
 
 
@@ -135,14 +138,14 @@ def _limits(panels: Sequence[Panel], kind: str, subject: Subject) -> tuple[float
     return low - margin, high + margin
 
 
-def _legend(figure: Any, panels: Sequence[Panel], subject: Subject) -> None:
+def _legend(figure: Any, panels: Sequence[Panel], subject: Subject, columns: int) -> None:
     from matplotlib.lines import Line2D
 
     handles = [Line2D([], [], **how, label=plain(s), markeredgewidth=0) for s, how in subject.looks.items()]
     others = len({s for p in panels for s in p.table["solver"]}) - len(subject.looks)
     if others > 0:
         handles.append(Line2D([], [], color=OTHER, lw=0.8, label=f"{others} other{'s' * (others > 1)}"))
-    figure.legend(handles=handles, loc="outside right upper")
+    figure.legend(handles=handles, loc="outside lower center", ncols=columns, handletextpad=0.5, columnspacing=1.2)
 
 
 def sensitivity(table: Frame, metric: MetricInfo) -> Drawing | None:
@@ -170,8 +173,8 @@ def sensitivity(table: Frame, metric: MetricInfo) -> Drawing | None:
 def _sensitivity(ax: Any, here: Frame) -> None:
     for _, line in here.groupby("setting", sort=False):
         ax.plot(line["value"], -line["regret"], color="#56b4e9", lw=0.6, alpha=0.75)
-    mean = here.groupby("value")["regret"].mean()
-    ax.plot(mean.index, -mean, color=INK, marker="o", ms=2.2, lw=1.1)
+    value, mean = common_mean(here)
+    ax.plot(value, -mean, color=INK, marker="o", ms=2.2, lw=1.1)
     if here["value"].min() > 0 and here["value"].max() / here["value"].min() >= 8:
         ax.set_xscale("log")
         ax.minorticks_off()
@@ -183,6 +186,21 @@ def _sensitivity(ax: Any, here: Frame) -> None:
     ax.set_title(plain(solver), pad=2, fontsize=6.5 if len(solver) <= 15 else 6.5 * 15 / len(solver))
     ax.set_xlabel(plain(here["parameter"].iloc[0]), labelpad=1, fontsize=6.5)
     ax.tick_params(labelsize=6, pad=1.5, length=2)
+
+
+def common_mean(here: Frame) -> tuple[np.ndarray, np.ndarray]:
+    """The mean of the settings' lines at the values tried, where each of them was searched.
+
+    A search goes on where its setting wants it: the mean of whatever was tried at a value would jump from one setting
+    to the next.
+    """
+    lines = [line.sort_values("value") for _, line in here.groupby("setting", sort=False)]
+    low, high = max(line["value"].min() for line in lines), min(line["value"].max() for line in lines)
+    tried = np.unique(here["value"])
+    tried = tried[(tried >= low) & (tried <= high)]
+    scale = np.log if here["value"].min() > 0 else np.asarray
+    each = [np.interp(scale(tried), scale(line["value"].to_numpy()), line["regret"]) for line in lines]
+    return tried, np.mean(each, axis=0)
 
 
 def unit_label(metric: MetricInfo) -> str:

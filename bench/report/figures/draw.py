@@ -119,7 +119,7 @@ def _curves(board: Board, rows: Sequence[Row], frame: Frame, subject: curves.Sub
          lambda: curves.against_noise(frame, subject, _noises(board))),
         ("sensitivity", "How much the tuned value matters",
          f"Validation {metric.label} lost away from the best value tried: one thin line per setting, the thick one "
-         "their mean. A solver that is flat here needs no careful tuning.",
+         "their mean where each was searched. A solver that is flat here needs no careful tuning.",
          lambda: curves.sensitivity(frames.searches(rows, metric.name), metric)),
     ]  # fmt: skip
     for name, title, caption, make in curves_of:

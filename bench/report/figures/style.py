@@ -90,10 +90,15 @@ def inline(svg: str, name: str) -> str:
         svg = svg.replace(colour, f"var(--f{number})")  # the same colours, but lighter on dark paper
     svg = svg.replace(INK, "currentColor").replace(LINE, "var(--line)")
     width, height = re.findall(r'\b(?:width|height)="([\d.]+)pt"', svg)[:2]
-    head = f'<svg role="img" aria-labelledby="figure-{name}-title" style="max-width:{float(width) * 1.9:.0f}px"'
+    head = f'<svg role="img" aria-labelledby="figure-{name}-title" style="{_sizes(float(width))}"'
     svg = svg.replace(f'width="{width}pt"', "").replace(f'height="{height}pt"', "")
     svg = re.sub(r"(?<=\d\.\d{2})\d+(?=[ \"\nLMCzQ])", "", svg)  # two decimals of a point are 1/7000 of a metre
     return re.sub(r"[ \t]*\n\s*", "\n", svg.replace("<svg", head, 1))
+
+
+def _sizes(width: float) -> str:
+    """How narrow and how wide a figure of so many points may stand: letters of 7 to 15 pixels."""
+    return f"min-width:{0.93 * width:.0f}px;max-width:{1.9 * width:.0f}px"
 
 
 def room_for(names: Iterable[str], size: float = 8) -> float:

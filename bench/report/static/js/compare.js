@@ -3,9 +3,8 @@ import { isReference } from "./data.js";
 import { $, clamp, fill, h, number, svg } from "./elements.js";
 import { colour, fillCanvas, paint, SEQUENTIAL } from "./maps.js";
 import { ticks, widthOf } from "./pareto.js";
-import { frameOf, grey, pixelsOf } from "./pictures.js";
+import { frameOf, grey, pixelsOf, shown } from "./pictures.js";
 import { change, follow, state } from "./state.js";
-import { shown } from "./viewer.js";
 import { zoomNow } from "./zoom.js";
 
 const LINES = [
@@ -23,6 +22,7 @@ export function startComparison() {
   $("flip").addEventListener("click", () => change({ a: $("pick-b").value, b: $("pick-a").value }));
   follow(["a", "b", "draws"], () => shown && showComparison());
   follow(["row"], () => shown && drawProfile());
+  follow(["zoom"], placeRow);
   follow(["split"], () => {
     $("split").value = state.split;
     $("pair").style.setProperty("--split", `${state.split}%`);
@@ -68,7 +68,7 @@ export async function showComparison() {
 const rowNow = (h) => clamp(Math.round((state.row === "" ? 0.5 : Number(state.row) / 1000 || 0) * (h - 1)), 0, h - 1);
 
 /** The line in the pictures that says where the row is. */
-export function placeRow() {
+function placeRow() {
   if (!shown?.height) return;
   const { z, y } = zoomNow(),
     at = ((rowNow(shown.height) + 0.5) / shown.height - y) * z + 0.5;

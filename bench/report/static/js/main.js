@@ -10,10 +10,10 @@ import { drawHeat } from "./heat.js";
 import { MODES } from "./maps.js";
 import { drawPairs, startPairs } from "./pairs.js";
 import { drawFamilies, drawPareto } from "./pareto.js";
-import { frameOf } from "./pictures.js";
+import { frameOf, shown } from "./pictures.js";
 import { AXES, change, follow, readHash, startState, state } from "./state.js";
 import { computeBoard, drawBoard, startBoard } from "./table.js";
-import { shown, startViewer, step } from "./viewer.js";
+import { startViewer, step } from "./viewer.js";
 import { setZoom, zoomNow } from "./zoom.js";
 
 const MODE_NAMES = Object.keys(MODES);

@@ -2,6 +2,7 @@
 import { scoreNow } from "./board.js";
 import { data, metricOf, pairsOf, ranks } from "./data.js";
 import { $, h, number, signed } from "./elements.js";
+import { breakable } from "./solver.js";
 import { state } from "./state.js";
 import { entries, intervalText } from "./table.js";
 
@@ -16,7 +17,7 @@ export function drawPairs() {
   if (!pairs) return $("pairs-table").replaceChildren();
   const head = (e) => h("th", { scope: "col" }, h("span", { class: "upright" }, e.solver));
   const row = (e) => [
-    h("th", { scope: "row", class: "left" }, e.solver),
+    h("th", { scope: "row", class: "left" }, breakable(e.solver)),
     shown.map((other) => pairCell(e, other, pairs(e.s, other.s), metric)),
   ];
   $("pairs-table").replaceChildren(

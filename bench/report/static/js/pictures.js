@@ -1,4 +1,11 @@
+// Pictures: the chunks that hold them, their pixels, and the chunk that is on the screen.
 import { average, h, range } from "./elements.js";
+
+/** The chunk on the screen: its pictures as ordered, their common scale, the mode. Null before the first. */
+export let shown = null;
+export function show(chunk) {
+  shown = chunk;
+}
 
 const loading = new Map(),
   arrived = new Map();

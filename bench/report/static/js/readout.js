@@ -1,8 +1,7 @@
 // The values of the pixel under the cursor, the size of a pixel, and A and B in turn or on the whole screen.
 import { $, clamp, number } from "./elements.js";
-import { frameOf, grey, pixelsOf } from "./pictures.js";
+import { frameOf, grey, pixelsOf, shown } from "./pictures.js";
 import { state } from "./state.js";
-import { shown } from "./viewer.js";
 import { setZoom, zoomNow } from "./zoom.js";
 
 /** Milliseconds that each of A and B is shown: about what it takes to see a difference and not to tire. */

@@ -5,13 +5,13 @@ import { data, lossOf, metricOf } from "./data.js";
 import { $, fill, h, number, unique } from "./elements.js";
 import { startSwitch } from "./filters.js";
 import { paint, sharedScale, showScale } from "./maps.js";
-import { frameOf, loadChunk, pixelsOf } from "./pictures.js";
+import { frameOf, loadChunk, pixelsOf, show } from "./pictures.js";
 import { startReadout } from "./readout.js";
+import { breakable } from "./solver.js";
 import { AXES, change, follow, state } from "./state.js";
 import { entries } from "./table.js";
 import { applyZoom, startZoom } from "./zoom.js";
 
-export let shown = null; // the chunk on the screen
 export const hasPictures = (setting) => data.pictures.some((p) => p.setting === setting);
 export const imageName = (p) => `${p.dataset}/${p.image}`;
 export const cellName = (p) => [data.settings[p.setting].id, imageName(p), p.psf, p.rep].join(" | ");
@@ -132,7 +132,7 @@ async function showCell() {
     const figures = pictures.map((p) => panel(p, pictures, solversOf(pictures).indexOf(p), mode));
     await Promise.all(pictures.map((p, i) => p.src && paint(figures[i].querySelector("canvas"), p, mode, scale)));
     if (mine !== ticket) return;
-    shown = { pictures, scale, mode };
+    show({ pictures, scale, mode });
     fillChooser();
     $("contrast-pick").hidden = mode !== "image";
     $("modes").querySelector("[value=error]").disabled = !now.truth;
@@ -196,7 +196,7 @@ function caption(p, all, digit) {
       "span",
       { class: "name", title: p.label },
       p.kind === "solver" && digit < 9 && h("kbd", {}, String(digit + 1)),
-      p.label,
+      breakable(p.label),
     ),
     h("span", { class: `score${best ? " best" : ""}` }, known ? number(value, metric.digits) : p.note || ""),
     p.kind === "solver" && p.key && h("code", { class: "key", title: `bench show ${p.key}` }, p.key),

@@ -1,5 +1,4 @@
 // One zoom for all panels: state.zoom is "magnification,x,y", x and y the centre as fractions of the picture.
-import { placeRow } from "./compare.js";
 import { $, clamp, number } from "./elements.js";
 import { change, state } from "./state.js";
 
@@ -24,7 +23,6 @@ export function applyZoom() {
   style.setProperty("--y", `${100 * (0.5 - y * z)}%`);
   $("unzoom").hidden = z === 1;
   $("unzoom").textContent = `${number(z, 1)}× · reset`;
-  placeRow();
 }
 
 export function startZoom(section) {
