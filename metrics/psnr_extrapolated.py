@@ -6,7 +6,6 @@ import numpy as np
 
 from bench import Context, Metric
 from bench.scoring import posterior
-from bench.scoring.evaluate import log_once
 from bench.scoring.mse import decibels
 
 
@@ -25,11 +24,8 @@ class PsnrExtrapolated(Metric):
     tolerance = (1e-3, 0.02, 0.15)
 
     def measure(self, truth: np.ndarray, estimate: np.ndarray, context: Context) -> float | None:
-        """NaN where the error's estimate is not positive, None for one sample."""
+        """NaN where the error's estimate is not positive (few samples that scatter widely), None for one sample."""
         mse = posterior.mse_of_exact_mean(truth, estimate, context.clip)
         if mse is None:
             return None
-        if mse <= 0:
-            log_once("psnr_extrapolated is undefined where the samples scatter more than their mean errs: NaN")
-            return float("nan")
-        return decibels(mse)
+        return decibels(mse) if mse > 0 else float("nan")

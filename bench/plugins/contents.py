@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.errors import PluginError, WeightsError
+from bench.files import shipped_files
 from bench.plugins.code_digest import code_of, digest_of
 from bench.plugins.describe import Parameter, Plugin
 from bench.plugins.import_path import split
@@ -60,12 +61,23 @@ def _content(plugin: Plugin, name: str, text: str) -> Any:
         return text if outside is None else {"import": text.rpartition("/")[2], "content": _digest_of(outside)}
     if not _free(plugin.parameters.get(name)):
         return text
-    if (path := _path(text)) is not None:
-        return {"content": content_of(path)}
+    path = None if _means_weights(name, text) else _path(text)
+    if path is not None:
+        shipped = {"weights": sha256(find_weights(text))} if _is_shipped(text) else {}  # which, the plug-in knows
+        return {"content": content_of(path), **shipped}
     try:
         return {"content": sha256(find_weights(text))} if text else text
     except WeightsError:
         return text
+
+
+def _means_weights(name: str, text: str) -> bool:
+    """Whether a text names shipped weights, whatever else has that name, as ``find_weights`` reads it."""
+    return name == "weights" and _is_shipped(text)
+
+
+def _is_shipped(text: str) -> bool:
+    return text in shipped_files("weights", ".safetensors")
 
 
 def _followed(name: Any) -> Outside | None:
@@ -87,7 +99,7 @@ def _absolute(plugin: Plugin, name: str, text: str, base: Path) -> str:
         return str((base / Path(text).expanduser()).resolve())
     if not _free(plugin.parameters.get(name)) or text == getattr(plugin.parameters.get(name), "default", None):
         return text
-    path = _path(text, base)
+    path = None if _means_weights(name, text) else _path(text, base)
     return text if path is None else str(path)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -34,6 +35,8 @@ GRACE = 120.0
 AHEAD = 32
 #: how often a worker is started again when it dies before it can be asked anything
 STARTS = 3
+#: workers that a call may lose without having been their end for certain; then it is suspected
+LIVES = 5
 
 
 class Lost(Exception):  # noqa: N818  not an error of ours
@@ -103,17 +106,33 @@ class LocalEngine:
         """What each thread does: hand calls to a worker of its own, and replace it when it dies."""
         worker = None
         while (call := self._calls.take(number)) is not None and not self._is_stopped:
-            if not call.future.set_running_or_notify_cancel():
-                continue
+            if call.future.set_running_or_notify_cancel():
+                worker = self._carried_out(call, worker)
+        self._ended(worker)
+
+    def _carried_out(self, call: _Call, worker: _Worker | None) -> _Worker | None:
+        """Have a call answered; the worker for the next one, None if it died.
+
+        A call whose worker was dead before, or went down together with the process that it was forked from, is asked
+        again: nothing says that it was the reason.
+        """
+        for life in range(LIVES, 0, -1):
+            if worker is not None and not worker.is_there:
+                self._ended(worker)
+                worker = None
             try:
                 worker = worker or self._started()
                 call.future.set_result(worker.ask(call.request, call.most))
             except BenchError as error:
                 call.future.set_exception(error)
             except BaseException as error:
-                call.future.set_exception(self._ended(worker, error))
-                worker = None
-        self._ended(worker)
+                ended, worker = self._ended(worker, error), None
+                is_suspect = not isinstance(ended, WorkerDied) or ended.exitcode is not None
+                if not (is_suspect or life == 1 or self._is_stopped):
+                    continue
+                call.future.set_exception(ended)
+            break
+        return worker
 
     def _started(self) -> _Worker:
         for _ in range(STARTS):
@@ -131,7 +150,7 @@ class LocalEngine:
         if worker is not None:
             self._alive.discard(worker)
             code = worker.end()
-        return error if isinstance(error, TimeoutError) else WorkerDied(code)
+        return error if isinstance(error, TimeoutError | WorkerDied) else WorkerDied(code)
 
     def stop(self) -> None:
         """End the workers, whatever they are doing."""
@@ -296,13 +315,23 @@ class _Worker:
             nursery.close()
 
     def ask(self, request: dict[str, Any], most: float) -> Any:
-        """What it answers. Raises an error of ``bench.errors``, or TimeoutError, or something else if it dies."""
+        """What it answers. Raises an error of ``bench.errors``, or TimeoutError, or something else if it dies.
+
+        Without a nursery it is of no use any more: WorkerDied, and nobody knows why.
+        """
         self._channel.socket.settimeout(most)
         self._channel.send(request)
         answer = self._channel.receive()[0].data
         if "error" in answer:
             raise getattr(errors, answer["error"])(answer["message"])
+        if "lost" in answer:
+            raise WorkerDied(None)
         return answer["result"]
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it can be asked: one that has nothing to answer can only be read from when it is gone."""
+        return not select.select([self._channel.socket], [], [], 0)[0]
 
     def end(self) -> int | None:
         """End it with its solvers; its exit code, if it was still there."""
@@ -322,19 +351,6 @@ def failure(error: BaseException, timeout: float) -> dict[str, Any]:
     if isinstance(error, WorkerDied | Lost):
         return {"status": "crashed", "error_type": type(error).__name__, "error_message": message_of(error)}
     return {"status": "error", "error_type": type(error).__name__, "error_message": message_of(error)}
-
-
-def batches(cells: Sequence[Cell], size: int) -> list[list[Cell]]:
-    """Cells that one solver can do in one call: same solver, prior, settings and degradation, at most ``size``."""
-    batches: list[list[Cell]] = []
-    for cell in cells:
-        last = batches[-1] if batches else []
-        alike = last and (last[0].solver, last[0].prior) == (cell.solver, cell.prior)
-        if alike and last[0].shot.degradation == cell.shot.degradation and len(last) < size:
-            last.append(cell)
-        else:
-            batches.append([cell])
-    return batches
 
 
 def usable_cores() -> int:

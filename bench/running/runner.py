@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import signal
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -15,21 +13,23 @@ from itertools import product
 from pathlib import Path
 from typing import Any, Protocol
 
-from bench.errors import GridError, ResultError, SettingError
+from bench.errors import GridError, PluginError, ResultError, SettingError
 from bench.files import sweep, write_text
 from bench.grid.cells import Cell, Ref, instance
 from bench.grid.conditions import Expression
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
 from bench.grid.schema import Grid, SolverEntry
+from bench.plugins.outside import ours
 from bench.results import journal
 from bench.results import parquet as results
 from bench.results.folder import ResultsFolder
 from bench.results.outcomes import Outcome, Outcomes
 from bench.running.environment import Shared, commit
 from bench.running.estimates import gather
-from bench.running.local import AHEAD, Engine, LocalEngine, batches, failure, usable_cores
+from bench.running.local import Engine, LocalEngine, Lost, WorkerDied, failure, usable_cores
 from bench.running.rows import Rows, Tally, place_of
+from bench.running.submit import submitted
 from bench.running.tune import Choice, Search, searches_of
 from bench.running.waves import waves_of
 from bench.seeds import digest
@@ -205,21 +205,21 @@ class Runner:
             self._drain(engine(), missing, log)
 
     def _opened(self, stack: ExitStack, searches: Sequence[Search]) -> Engine:
-        """The engine, once every solver and noise model is known to take its settings.
+        """The engine, once every solver, prior, noise model and metric of others is known to take its settings.
 
         Later rounds of a search may ask for values that a solver refuses: these fail as cells.
         """
         for setting in self.planner.settings:  # datasets and blurs were built to plan; noise may hang, too
             instance(setting.degradation.noise)
         engine = stack.enter_context(_cleared(self._engine(self._shared())))
-        tuned = [r for c in self.advance(searches) for r in (c.solver, c.prior)]
-        plain = [r for e in self.grid.solvers if e.tuning is None for r in (e.variant, e.prior)]
-        refs = [*tuned, *(None if v is None else Ref.of(v.plugin, v.settings) for v in plain)]
-        self._check(engine, [r for r in refs if r is not None])
+        tuned = [r for c in self.advance(searches) for r in (c.solver, c.prior) if r is not None]
+        plain = [v for e in self.grid.solvers if e.tuning is None for v in (e.variant, e.prior) if v is not None]
+        metrics = [m.metric for m in self.grid.measures if not ours(m.metric.plugin.path)]
+        self._check(engine, [*tuned, *(Ref.of(v.plugin, v.settings) for v in plain), *metrics])
         return engine
 
     def _drain(self, engine: Engine, missing: Sequence[Cell], log: journal.Journal) -> None:
-        for cell, outcome in _drain(engine, missing, self.batch_size, self.grid.run):
+        for cell, outcome in submitted(engine, missing, self.batch_size, self.grid.run):
             row = {**outcome, "cell_key": cell.key, "parts": cell.parts, "place": place_of(cell)}
             log.append(row)
             self.outcomes.refresh()
@@ -240,6 +240,8 @@ class Runner:
             engine.check(list(distinct.values())).result()
         except SettingError as error:
             raise GridError(str(error)) from error
+        except (WorkerDied, Lost) as error:
+            raise PluginError(f"solvers, priors and metrics cannot be imported and built: {error}") from error
 
     def _shared(self) -> Shared:
         memory = int(self.grid.run.memory_gb * 2**30) if self.grid.run.memory_gb else None
@@ -364,37 +366,3 @@ def _cleared(made: AbstractContextManager[Engine]) -> Iterator[Engine]:
     except KeyboardInterrupt:
         signal.signal(signal.SIGINT, before)
         raise
-
-
-def _drain(engine: Engine, cells: Sequence[Cell], size: int, run: Any) -> Iterable[tuple[Cell, Outcome]]:
-    """Submit batches, some ahead of the workers, and yield outcomes as they come. Crashed cells try again alone."""
-    waiting = deque((batch, 1) for batch in batches(_by_solver(cells), size))
-    done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
-    running: dict[Future[Any], tuple[list[Cell], int]] = {}
-    while waiting or running:
-        while waiting and len(running) < max(AHEAD, 2 * engine.workers + 2):
-            batch, attempt = waiting.popleft()
-            future = engine.solve(batch, run.timeout * len(batch))
-            running[future] = (batch, attempt)
-            future.add_done_callback(done.put)
-        future = done.get()
-        batch, attempt = running.pop(future)
-        error = future.exception()
-        if isinstance(error, ResultError):  # of the place where cells are solved, not of a cell
-            raise error
-        if error is not None and len(batch) > 1:
-            waiting.extendleft(([cell], attempt) for cell in reversed(batch))
-            continue
-        outcomes = [failure(error, run.timeout)] if error else future.result()
-        for cell, outcome in zip(batch, outcomes, strict=True):
-            if outcome["status"] == "crashed" and attempt <= run.retries:
-                waiting.appendleft(([cell], attempt + 1))
-            else:
-                yield cell, {**outcome, "attempt": attempt}
-
-
-def _by_solver(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells, those of one solver with one value for every parameter together: they share a process."""
-    places: dict[str, int] = {}
-    names = {c.key: digest([c.solver.name, c.solver.path, c.solver.settings]) for c in cells}
-    return sorted(cells, key=lambda c: places.setdefault(names[c.key], len(places)))

@@ -50,16 +50,17 @@ class Worker:
         self._most: dict[str, int] = {}  # shots of a solver that memory holds at once, where it once did not
 
     def answer(self, request: dict[str, Any]) -> dict[str, Any]:
-        """The outcomes of cells, or nothing for solvers that can be built; or an error of ``bench.errors``."""
+        """The outcomes of cells, or nothing for solvers that can be built; or an error of ``bench.errors``.
+
+        Without a nursery nothing of this request has run, and this worker is to be replaced: the answer says so.
+        """
         try:
             if "check" in request:
                 self._solvers.check([Ref(**r) for r in request["check"]])
                 return {"result": None}
             return {"result": self.run([cell_of(c) for c in request["cells"]], request["timeout"])}
         except NurseryLost:
-            os._exit(1)
-        except SolverFailed as failed:  # in building solvers
-            return {"error": "PluginError", "message": failed.outcome["error_message"]}
+            return {"lost": "nursery"}
         except BenchError as error:
             return {"error": type(error).__name__, "message": message_of(error, 5000)}
 

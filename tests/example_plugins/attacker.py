@@ -3,6 +3,7 @@
 import gc
 import math
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -140,3 +141,22 @@ class Attacker(Solver):
     def _burn(self, problem: Problem) -> Tensor:
         while True:
             pass
+
+    def _one_picture(self, problem: Problem) -> Tensor:
+        """Ends its process as soon as that is given a second picture, which the first is not to blame for alone."""
+        picture = round(float(problem.y.sum()) * 1e6)  # the same when it is turned
+        if any(other != picture for other in self.state):
+            os._exit(1)
+        self.state.append(picture)
+        return problem.y
+
+    def _kill_parent(self, problem: Problem) -> Tensor:
+        return self._kill(os.getppid())
+
+    def _kill_grandparent(self, problem: Problem) -> Tensor:
+        return self._kill(int(Path(f"/proc/{os.getppid()}/stat").read_text().rsplit(")", 1)[1].split()[1]))
+
+    def _kill(self, pid: int) -> Tensor:
+        os.kill(pid, signal.SIGKILL)
+        time.sleep(7)  # a child of it, and ended with it
+        raise AssertionError

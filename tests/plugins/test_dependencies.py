@@ -159,6 +159,33 @@ def test_weights_behind_any_setting_are_in_the_keys(tmp_path: Path) -> None:
     assert keyed(plugin, {"name": "photos"}) == {"name": {"content": sha256(find_weights("photos"))}}
 
 
+def test_shipped_weights_are_meant_whatever_the_folder_of_the_grid_holds_under_their_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.plugins.contents import from_folder, keyed
+
+    prior, before = find_plugin("prior", "trained"), {"weights": "photos_rgb"}
+    keys = keyed(prior, before)
+    (tmp_path / "photos_rgb").mkdir()
+    (tmp_path / "photos_rgb" / "holiday.png").write_text("a picture")
+    monkeypatch.chdir(tmp_path)
+    assert from_folder(prior, before, tmp_path) == before
+    assert keyed(prior, before) == keys
+
+
+def test_where_a_setting_may_mean_a_folder_or_the_shipped_weights_of_that_name_both_are_in_the_keys(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from bench.plugins.contents import content_of, keyed
+    from bench.plugins.weights import find_weights, sha256
+
+    (tmp_path / "mine.py").write_text(SOLVER.format(imports="", factor="1.0"))
+    folder = value(tmp_path / "photos" / "list.py", 1).parent
+    monkeypatch.chdir(tmp_path)
+    both = {"content": content_of(folder), "weights": sha256(find_weights("photos"))}
+    assert keyed(find_plugin("solver", str(tmp_path / "mine.py")), {"name": "photos"}) == {"name": both}
+
+
 def test_paths_are_not_in_the_keys(cells, tmp_path: Path) -> None:
     for name in ("a.txt", "b.txt"):
         (tmp_path / name).write_text("0.9")

@@ -32,9 +32,10 @@ def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
     )
 
 
-def wait_for_lines(journal: Path, n: int) -> None:
+def wait_for_lines(run: subprocess.Popen[bytes], journal: Path, n: int) -> None:
     deadline = time.monotonic() + 120
     while not journal.is_file() or journal.read_bytes().count(b"\n") < n:
+        assert run.poll() is None, f"the run has ended before: exit code {run.returncode}"
         assert time.monotonic() < deadline, "the run makes no progress"
         time.sleep(0.02)
 
@@ -47,7 +48,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_results(
     journal = tmp_path / "killed" / "journal.jsonl"
     for lines in (3, 9):
         run = start(grid, tmp_path / "killed")
-        wait_for_lines(journal, lines)
+        wait_for_lines(run, journal, lines)
         run.kill()
         run.wait()
     resumed = run_grid(grid, "killed")
@@ -57,7 +58,7 @@ def test_a_run_killed_again_and_again_ends_with_the_same_results(
 
 def test_workers_end_when_their_parent_is_killed(write_grid: Callable[..., Path], tmp_path: Path) -> None:
     run = start(write_grid("@slow_copy.py: {seconds: 0.1}"), tmp_path / "out")
-    wait_for_lines(tmp_path / "out" / "journal.jsonl", 1)
+    wait_for_lines(run, tmp_path / "out" / "journal.jsonl", 1)
     children = descendants(run.pid)
     assert children
     run.kill()
@@ -73,7 +74,7 @@ def test_an_interrupt_leaves_a_resumable_run_and_exits_130(
 ) -> None:
     grid = write_grid("@slow_copy.py")
     run = start(grid, tmp_path / "out")
-    wait_for_lines(tmp_path / "out" / "journal.jsonl", 2)
+    wait_for_lines(run, tmp_path / "out" / "journal.jsonl", 2)
     run.send_signal(signal.SIGINT)
     assert run.wait(timeout=60) == 130
     assert run_grid(grid).computed <= 6
