@@ -30,7 +30,7 @@ HERE = Path(__file__).parent
 #: static/js/*.js in the order in which the page reads them: none before what it imports
 SCRIPTS = (
     "elements", "data", "state", "board", "solver", "table", "pairs", "pareto", "filters", "pictures", "maps", "zoom",
-    "readout", "compare", "viewer", "heat", "gallery", "export", "main",
+    "readout", "compare", "viewer", "heat", "curves", "gallery", "export", "main",
 )  # fmt: skip
 
 

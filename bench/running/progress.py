@@ -95,7 +95,7 @@ class Plain:
     def _left(self, now: float) -> str:
         """About how long it will take; nothing before a quarter is done: grids begin with what is quick."""
         done = self.done - self.known
-        if 4 * done < self.total - self.known:
+        if 4 * done < self.total - self.known or self.done == self.total:
             return ""
         return f", about {(self.total - self.done) * (now - self.start) / done:.0f} s left"
 
@@ -137,14 +137,23 @@ class Bar:
 
     def __init__(self, table: Table | None = None) -> None:
         from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        from rich.progress import BarColumn, MofNCompleteColumn, Progress, Task, TextColumn, TimeRemainingColumn
+        from rich.text import Text
+
+        class Left(TimeRemainingColumn):
+            """Nothing before a quarter is done: grids begin with what is quick."""
+
+            def render(self, task: Task) -> Text:
+                known = task.fields["known"]
+                begun = task.total is not None and 4 * (task.completed - known) >= task.total - known
+                return super().render(task) if begun else Text("")
 
         columns = [
             TextColumn("{task.description:<28}"),
             BarColumn(),
             MofNCompleteColumn(),
             TextColumn("{task.fields[failed]}"),
-            TimeRemainingColumn(compact=True, elapsed_when_finished=True),
+            Left(compact=True, elapsed_when_finished=True),
         ]
         self._bar = Progress(*columns, console=Console(stderr=True))
         self._bar.start()
@@ -153,7 +162,7 @@ class Bar:
     def stage(self, name: str, total: int, done: int) -> None:
         """Begin a stage."""
         self._name = name
-        self._task = self._bar.add_task(name, total=total, completed=done, failed="")
+        self._task = self._bar.add_task(name, total=total, completed=done, failed="", known=done)
 
     def cell(self, cell: Cell, outcome: dict[str, Any]) -> None:
         """Advance."""

@@ -324,3 +324,21 @@ def test_axe_finds_no_violation(opened, scheme, width):
     )
     opened.size(1440)
     assert faults == []
+
+
+def test_the_map_of_settings_as_curves_follows_the_filters(opened):
+    drawn = "[...document.querySelectorAll('#curves .point')]"
+    opened.run("bench.change({map: 'curves'})")
+    assert opened.run("document.getElementById('heat').closest('.scroll').hidden")
+    names = first_column(opened)
+    assert sorted(opened.run(f"{drawn}.map(p => p.dataset.solver)")) == sorted(names)
+    settings = opened.run("bench.settingMap([]).columns.length")
+    assert opened.run(f"{drawn}[0].querySelectorAll('.mark-shape').length") == settings
+    opened.run("bench.change({noise: document.getElementById('noise').options[1].value})")
+    fewer = opened.run("bench.settingMap([]).columns.length")
+    assert opened.run(f"{drawn}[0].querySelectorAll('.mark-shape').length") == fewer < settings
+    family = opened.run("document.getElementById('family').options[1].value")
+    opened.run(f"bench.change({{family: {json.dumps(family)}}})")
+    assert 0 < opened.run(f"{drawn}.length") < len(names)
+    opened.run("bench.change({map: 'gap', family: '', noise: ''})")
+    assert opened.run("document.getElementById('curves-card').hidden")

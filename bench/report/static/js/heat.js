@@ -49,7 +49,8 @@ function blurHeads(blurs) {
   return h("tr", { class: "group-head" }, solverHead(2), heads);
 }
 
-function blurName(s) {
+/** A blur, with its exposure where it has several. */
+export function blurName(s) {
   const several = s.T !== null && data.settings.some((o) => o.blur === s.blur && o.T !== s.T);
   return several ? `${s.blur}, T = ${s.T}` : s.blur;
 }

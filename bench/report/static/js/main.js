@@ -1,6 +1,7 @@
 // Put the page together.
 import { leaderboard, settingMap } from "./board.js";
 import { drawProfile, startComparison } from "./compare.js";
+import { drawCurves } from "./curves.js";
 import { data } from "./data.js";
 import { $ } from "./elements.js";
 import { boardCsv, boardLatex, heatCsv, heatLatex, startExports } from "./export.js";
@@ -66,6 +67,7 @@ function resized() {
   waiting = requestAnimationFrame(() => {
     measureBar();
     drawPareto();
+    drawCurves();
     if (shown) drawProfile();
   });
 }
@@ -87,6 +89,7 @@ function start() {
   follow(filters, drawPairs);
   follow([...filters, "cost"], drawPareto);
   follow([...filters, "map"], drawHeat);
+  follow([...filters, "map"], drawCurves);
   if ($("viewer")) {
     startComparison();
     startViewer();

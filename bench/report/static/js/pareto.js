@@ -19,7 +19,8 @@ const SHAPES = [
   "M-6 0L-3-5.2H3L6 0 3 5.2H-3Z",
   "M0-6L1.8-1.9 6-1.9 2.8 1 4 5.6 0 3 -4 5.6-2.8 1-6-1.9-1.8-1.9Z",
 ];
-const mark = (index, x, y, extra = "") =>
+/** The mark of a family. */
+export const mark = (index, x, y, extra = "") =>
   svg("path", { d: SHAPES[index], transform: `translate(${x} ${y})`, class: `mark-shape f${index} ${extra}` });
 
 /** Round tick values between low and high. */
@@ -106,7 +107,7 @@ export function drawPareto() {
 }
 
 /** Let one hopeless solver not flatten all others: the axis begins three quartile ranges below the lower quartile. */
-function clipOutliers(points, all) {
+export function clipOutliers(points, all) {
   const y = points.map((p) => p.y).sort((a, b) => a - b),
     q = (f) => y[Math.round(f * (y.length - 1))];
   const low = q(0.25) - 3 * (q(0.75) - q(0.25)),

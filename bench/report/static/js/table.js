@@ -338,7 +338,7 @@ export function highlight(solver) {
   for (const mark of document.querySelectorAll("[data-solver]")) {
     mark.classList.toggle("lit", solver !== null && mark.dataset.solver === solver);
   }
-  $("pareto")?.classList.toggle("dimmed", solver !== null);
+  for (const drawing of ["pareto", "curves"]) $(drawing).classList.toggle("dimmed", solver !== null);
 }
 
 /** Solvers that drew posterior samples: what only samples can tell. */
