@@ -15,7 +15,9 @@ A Markdown file marks what is drawn from a run with comments, in which a YAML ma
 file: a run that was stored. rows, columns: what is split by what: solver, setting, blur, noise, dataset, T, image or
 metric. solvers: which rows, in this order. metric: one, or a list with columns: metric. where: an expression on blur,
 noise, setting, dataset and T, as of ``bench run --only``. gain: true adds what each value is above the blurred input.
-against: a row; adds the nominal 95 % interval of the paired difference to it. solver: one number instead of a table.
+against: a row; adds the nominal 95 % interval of the paired difference to it. solver: one number instead of a table;
+with ``less`` another row, its paired difference to that one and the interval, with a digit less than the metric has.
+study: true draws the tables that the report has of the study which the grid repeats.
 quotes: nothing is written, but the text between the comments must hold the value of each of these rows (in each of
 ``columns``). Means are those of the report: settings weigh alike, and in a setting groups.
 """
@@ -25,6 +27,7 @@ from __future__ import annotations
 import argparse
 import json
 import re
+import shlex
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import version
@@ -40,6 +43,7 @@ from bench.files import markdown_text, replacing, write_text
 from bench.grid.conditions import Expression
 from bench.grid.yaml import parse_yaml
 from bench.report.board import Board, describe
+from bench.report.studies.section import STUDIES
 from bench.report.text import interval, number, signed
 from bench.results import parquet
 from bench.results.folder import ResultsFolder, Row
@@ -56,7 +60,9 @@ LEFT_OUT = {
 #: digits of hashes that are kept, to tell one measurement from another
 DIGITS = 16
 HASHES = ("cell_key", "y_sha", "weights_sha")
-KEYS = {"file", "rows", "columns", "solvers", "solver", "metric", "where", "gain", "against", "quotes"}
+KEYS = {
+    "file", "rows", "columns", "solvers", "solver", "metric", "where", "gain", "against", "less", "study", "quotes",
+}  # fmt: skip
 MARK = re.compile(r"(<!-- reference: (\{.*?\}) -->)(.*?)(<!-- /reference -->)", re.DOTALL)
 
 
@@ -70,7 +76,7 @@ def store(run: Path, place: Path = STORE) -> Path:
     facts = read.facts
     if facts.get("dirty"):
         raise ResultError(f"{run} was made with local changes: commit them, and run it again")
-    made = {"command": f"bench run {facts['name']}", "version": version("deblur-bench")}
+    made = {"command": _command(facts), "version": version("deblur-bench")}
     made |= {n: facts.get(n) for n in ("commit", "started_at", "environment", "protocol", "tuning", "grid_text")}
     rows = [_short(r) for r in read.rows if r["phase"] == "test"]
     metrics = [name.removeprefix("m_") for name in rows[0] if name.startswith("m_")]
@@ -85,6 +91,14 @@ def store(run: Path, place: Path = STORE) -> Path:
         if (size := temporary.stat().st_size) > LARGEST:
             raise ResultError(f"{run} makes {size:,} bytes; at most {LARGEST:,} are kept in the repository")
     return target
+
+
+def _command(facts: Mapping[str, Any]) -> str:
+    """What was typed, as far as it decides which cells there are."""
+    words = ["bench", "run", facts["name"]]
+    words += ["--only", facts["only"]] if facts.get("only") else []
+    words += ["--limit", str(facts["limit"])] if facts.get("limit") else []
+    return shlex.join(words)
 
 
 def _short(row: Row) -> Row:
@@ -112,6 +126,10 @@ def drawn(given: Mapping[str, Any], place: Path = STORE) -> str:
     if unknown := sorted(set(metrics) - set(board.metrics)):
         raise SettingError(f"no metric {unknown[0]!r} there. {did_you_mean(unknown[0], board.metrics)}")
     board = _where(board, given.get("where"))
+    if given.get("study"):
+        return _of_study(board, about(file)["grid_text"])
+    if "less" in given:
+        return _difference(board, _solver(board, given["solver"]), _solver(board, given["less"]), metrics[0])
     if "solver" in given:
         return _cell(board, _solver(board, given["solver"]), metrics[0], np.ones(len(board.cells), bool))
     return _table(board, given, metrics)
@@ -166,6 +184,26 @@ def _table(board: Board, given: Mapping[str, Any], metrics: Sequence[str]) -> st
         how["against"] = _solver(board, given["against"])
     body = [[label, *(_cell(board, s, m, cells, **how) for s, m, cells in own)] for label, own in lines]
     return markdown(["", *heads], body)
+
+
+def _of_study(board: Board, grid: str) -> str:
+    """The report's own tables of a study, one below the other, their titles in their corners."""
+    _, make = STUDIES[parse_yaml(grid, "grid").data["study"]]
+    return "\n\n".join(
+        markdown(
+            [table.title, *table.heads],
+            [[line.label, *(f"{v.text} {v.interval}".strip() for v in line.values)] for line in table.lines],
+        )
+        for table in make(board)
+    )
+
+
+def _difference(board: Board, solver: int, less: int, metric: str) -> str:
+    values, digits = board.values(metric), describe(metric).digits - 1
+    paired = board.means((values[solver] - values[less])[None])
+    low, high = paired.interval()
+    text = number(float(paired.mean[0]), digits)
+    return text + interval(float(low[0]), float(high[0]), digits, " ", number)
 
 
 def _cell(

@@ -303,6 +303,8 @@ class Runner:
         return {
             "name": self.grid.name,
             "study": self.grid.study,
+            "only": None if self.options.only is None else self.options.only.text,
+            "limit": self.options.limit,
             "left_out": self.planner.left_out,
             "solvers": {s.label: _about(s) for s in self.grid.solvers},
             "grid_file": self.folder.grid.name,

@@ -127,8 +127,9 @@ def _exposures(board: Board, shape: Part, T: np.ndarray) -> Table:
     heads = [*(c.label for c in columns), "best T", "T = 1 against best", "per octave, T ≥ 1/4"]
     caption = (
         "PSNR (dB), the best T of each method underlined; “per octave” is the mean change per doubling of T from 1/4 "
-        f"to 1 on the same paths, with its {board.called} interval. Boracchi & Foi (2012): on a straight path there "
-        "is a best T, on a shaken one quality levels off. The curves are among the figures."
+        f"to 1 on the same paths, with its {board.called} interval: one that holds 0 shows no plateau, it excludes "
+        "neither one nor small slopes. Boracchi & Foi (2012) report, of their pictures and methods, a best T on a "
+        "straight path and a plateau on a shaken one. The curves are among the figures."
     )
     return Table(f"fig4-{shape.label}", f"Figure 4: exposure, {shape.label}", caption, "Method", [], heads, lines)
 
