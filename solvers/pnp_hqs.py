@@ -16,8 +16,8 @@ class PnpHqs(Solver):
 
     #: network evaluations
     steps: int = 8
-    #: weight of the prior in the data step, α_k = λ σ_y² / σ_k²
-    lam: float = tunable(0.5, low=0.1, high=1.6)
+    #: weight of the prior in the data step, α_k = λ σ_y² / σ_k²; 1 is that of Bayes for a Gaussian prior
+    lam: float = tunable(0.19, low=0.1, high=1.6)
     #: σ of the first denoising, in [-1, 1] units. DPIR's 49 grey levels, 0.38, presume little noise
     first: float = 1.0
     #: last σ of the denoiser over that of the measurement; below 1, since the data step leaves less noise
