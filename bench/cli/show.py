@@ -22,18 +22,40 @@ LONG = ("output", "traceback")
 
 
 def command(
-    key: Annotated[str, typer.Argument(help="A cell's key, or its first characters.")],
+    key: Annotated[
+        str, typer.Argument(help="A cell's key, or its first characters; with --forward a prior or a recipe.")
+    ],
     runs: Annotated[Path, typer.Option(help="The folder that holds results folders, or one of these.")] = Path(
         "runs"
     ),
     rerun: Annotated[bool, typer.Option("--rerun", help="Compute it again and compare.")] = False,
+    reverse: Annotated[
+        bool, typer.Option("--reverse", help="Draw what its sampler did: x_t and estimates of x_0, from noise on.")
+    ] = False,
+    forward: Annotated[
+        bool, typer.Option("--forward", help="Draw the schedule of a prior or a recipe, and its forward process.")
+    ] = False,
+    out: Annotated[
+        Path | None, typer.Option(help="Where --reverse and --forward draw: PNG, PDF or SVG (default: KEY.png here).")
+    ] = None,
+    frames: Annotated[int, typer.Option(min=2, max=50, help="States that they show.")] = 8,
+    image: Annotated[Path | None, typer.Option(help="The picture of --forward in place of a drawn slice.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Show a cell's row; with --rerun compute it again here and compare.
+    """Show a cell's row; with --rerun compute it again here and compare; with --reverse draw how its sampler went.
 
     Exits 1 if a metric differs, or if the cell fails again: its traceback and what it printed are shown.
     """
+    from bench.cli import strips
+
+    if forward:
+        typer.echo(strips.forward(key, strips.place(out, f"forward_{Path(key).stem}"), frames, image))
+        return
     run, row = _find(key, runs)
+    if reverse:
+        file = strips.place(out, f"reverse_{row['cell_key'][:8]}")
+        typer.echo(strips.reverse(_cell(run, row), row, file, frames))
+        return
     fresh = _again(run, row) if rerun else {}
     if as_json:
         typer.echo(

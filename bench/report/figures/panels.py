@@ -29,9 +29,12 @@ def draw_panels(panels: Sequence[tuple[str, np.ndarray]], title: str, columns: i
     for ax in flat:
         ax.set_axis_off()
     for ax, (name, picture) in zip(flat, panels, strict=False):
-        shown = np.clip(picture, 0, 1).transpose(1, 2, 0)
-        ax.imshow(
-            shown[..., 0] if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest"
-        )
+        show(ax, picture)
         ax.set_title("\n".join(plain(line) for line in name.split("\n")), fontsize=8)
     return flat[: len(panels)]
+
+
+def show(ax: Axes, picture: np.ndarray) -> None:
+    """A picture (C, H, W) in [0, 1], clipped, pixel by pixel without smoothing."""
+    shown = np.clip(picture, 0, 1).transpose(1, 2, 0)
+    ax.imshow(shown[..., 0] if shown.shape[-1] == 1 else shown, cmap="gray", vmin=0, vmax=1, interpolation="nearest")
