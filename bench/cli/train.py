@@ -20,6 +20,13 @@ def command(
     data_root: Annotated[Path | None, typer.Option(help="Folder that relative paths of images start from.")] = None,
     train: Annotated[Path | None, typer.Option(help="Folder of training images instead of the recipe's.")] = None,
     val: Annotated[Path | None, typer.Option(help="Folder of validation images instead of the recipe's.")] = None,
+    setting: Annotated[
+        list[str] | None,
+        typer.Option("--set", help="An entry of the recipe in place of its own: network.image_channels=3."),
+    ] = None,
+    tensorboard: Annotated[
+        bool, typer.Option("--tensorboard", help="Also write events for TensorBoard into OUT/tensorboard.")
+    ] = False,
     export: Annotated[
         Path | None, typer.Option(help="Write the best weights there in half precision, with a card.")
     ] = None,
@@ -28,6 +35,7 @@ def command(
 
     Interrupted at any moment, it goes on with --resume: on a CPU to the last bit.
     """
+    from bench.cli.deblur import settings_of
     from bench.errors import RecipeError, TrainingError
     from bench.files import path_or_shipped
     from bench.train import mixture
@@ -35,10 +43,11 @@ def command(
     from bench.train.recipe.mixture import is_mixture, read_mixture
     from bench.train.session import run
 
-    path = path_or_shipped(recipe, "recipes", ".yaml", RecipeError)
+    path, changes = path_or_shipped(recipe, "recipes", ".yaml", RecipeError), settings_of(setting or [])
     if is_mixture(path):
-        if resume or finish or device not in (None, "auto", "cpu"):
-            raise RecipeError("a mixture is fitted in one go, on the CPU: without --resume, --finish and --device")
+        if resume or finish or tensorboard or changes or device not in (None, "auto", "cpu"):
+            options = "--resume, --finish, --set, --tensorboard and --device"
+            raise RecipeError(f"a mixture is fitted in one go, on the CPU: without {options}")
         given = {} if steps is None else {"iterations": steps}
         fitted = mixture.run(read_mixture(path, **given), out, data_root=data_root, train=train, val=val)
         typer.echo(f"best  {fitted}")
@@ -55,6 +64,8 @@ def command(
         data_root=data_root,
         train=train,
         val=val,
+        tensorboard=tensorboard,
+        changes=changes,
     )
     if not best.is_file():
         text = f"no weights yet: the training stopped before its first validation. Go on with --resume --out {out}"
@@ -64,4 +75,6 @@ def command(
         return
     typer.echo(f"best  {best}")
     if export is not None:
-        typer.echo(f"card  {export_calibrated(best, export, path, data_root=data_root, train=train)}")
+        typer.echo(
+            f"card  {export_calibrated(best, export, path, data_root=data_root, train=train, changes=changes)}"
+        )

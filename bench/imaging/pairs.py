@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, TypeVar
 
 import numpy as np
 
@@ -17,6 +17,8 @@ from bench.contracts import Dataset, Image, NoiseLevel
 from bench.errors import DataError, SettingError, did_you_mean
 from bench.imaging.measure import Measurement
 from bench.imaging.picture_files import fingerprint, read, reduce, stat_of, window
+
+_Item = TypeVar("_Item")
 
 
 @dataclass(frozen=True)
@@ -52,8 +54,8 @@ class View:
         return window(picture, (H // 2, W // 2), (side, side))
 
 
-def spread(names: list[str], limit: int | None) -> list[str]:
-    """``limit`` of the names, evenly from the first to the last: neighbouring frames of a video are alike."""
+def spread(names: list[_Item], limit: int | None) -> list[_Item]:
+    """``limit`` of the names, or of items in their order, evenly over all: neighbouring frames of a video are alike."""
     if limit is None or limit >= len(names):
         return names
     if limit < 1:

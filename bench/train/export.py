@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from bench.train.calibrate import calibration
 from bench.train.card import export
@@ -12,10 +14,16 @@ from bench.train.session import with_folders
 
 
 def export_calibrated(
-    source: Path, target: Path, recipe: Path, *, data_root: Path | None = None, train: Path | None = None
+    source: Path,
+    target: Path,
+    recipe: Path,
+    *,
+    data_root: Path | None = None,
+    train: Path | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Path:
     """``card.export``; of a prior, with its error measured on the training images (``bench.methods.diffusion``)."""
-    plan = with_folders(read(recipe), train, None)
+    plan = with_folders(read(recipe, changes), train, None)
     if not isinstance(plan, Recipe):
         return export(source, target)
     return export(source, target, {"calibration": calibration(source, plan, data_root or Path())})

@@ -71,15 +71,19 @@ def tile(rows: list[np.ndarray], path: Path) -> None:
 
 
 def curves(rows: list[dict[str, str]], path: Path) -> None:
-    """Panels against the step: loss (training and validation), PSNR, and SSIM where it was measured."""
+    """Panels against the step: loss (training and validation), each of its parts, PSNR, and SSIM if measured."""
     from matplotlib.figure import Figure
 
-    panels = {"loss": ["loss", "val_loss"], "PSNR (dB)": _named(rows, "psnr_"), "SSIM": _named(rows, "ssim_")}
+    panels = {"loss": ["loss", "val_loss"]}
+    for column in _named(rows, "loss_"):
+        part = column.removeprefix("loss_")
+        panels[f"{part.replace('_', ' ')} loss"] = [column, f"val_{part}"]
+    panels |= {"PSNR (dB)": _named(rows, "psnr_"), "SSIM": _named(rows, "ssim_")}
     panels = {title: columns for title, columns in panels.items() if columns}
     figure = Figure(figsize=(4 * len(panels), 3.5), layout="constrained")
     for axes, (title, columns) in zip(figure.subplots(1, len(panels)), panels.items(), strict=True):
         for column in columns:
-            points = [(int(r["step"]), float(r[column])) for r in rows if r[column]]
+            points = [(int(r["step"]), float(r[column])) for r in rows if r.get(column)]
             axes.plot(*np.array(points).reshape(-1, 2).T, marker=".", label=column.replace("_", " "))
         axes.set(xlabel="step", title=title)
         axes.legend()

@@ -7,7 +7,7 @@ import math
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,9 +17,11 @@ import torch
 
 from bench.errors import TrainingError
 from bench.seeds import digest
+from bench.train.board import Board
 from bench.train.card import card, encode_average
 from bench.train.checkpoint import write_atomically
 from bench.train.data.feed import Batch, feed
+from bench.train.gallery import keep
 from bench.train.history import History
 from bench.train.kinds.base import Lesson, Loss
 from bench.train.progress import Progress
@@ -37,6 +39,7 @@ class Trainer:
     lesson: Lesson
     out: Path
     device: torch.device
+    board: Board = field(default_factory=Board)
     saved_at: float = 0.0
     stop: bool = False
 
@@ -59,7 +62,7 @@ class Trainer:
         n = recipe.accumulate
         batches = feed(self.lesson.make, n * state.step, n * recipe.steps, self.lesson.workers)
         self.progress = Progress(state.step, recipe.steps)
-        with self._signals(), contextlib.closing(self.progress):
+        with self._signals(), contextlib.closing(self.progress), contextlib.closing(self.board):
             while state.step < recipe.steps and not self.stop:
                 self._advance(batches)
         state.save(self.last)
@@ -82,6 +85,7 @@ class Trainer:
             )
         state.losses.append(loss)
         self.progress.step(state.step, loss, self._rate)
+        self.board.step(state.step, loss, self._rate)
         if state.step % self.recipe.validation.every == 0 or state.step == self.recipe.steps:
             self._validate()
         if time.monotonic() - self.saved_at > 60 * self.recipe.checkpoint_minutes:
@@ -103,17 +107,27 @@ class Trainer:
             "lr": f"{self._rate:.3g}",
             "loss": round(float(np.mean(state.losses)), 5),
             "val_loss": round(val_loss, 5),
+            **{f"loss_{k}": round(float(np.mean(state.parts[k])), 5) for k in self.lesson.parts if k in state.parts},
             **{k: round(v, 4) for k, v in figures.items()},
         }
         self.history.append(row)
         shown = "  ".join(f"{k} {v}" for k, v in row.items() if k not in ("step", "seconds"))
         self.progress.say(f"step {state.step}/{self.recipe.steps}  {shown}")
         self.lesson.show(self.history.rows(), state.average, self.out)
-        state.losses, state.waited = [], 0.0
-        if (score := self.lesson.score(figures)) > state.best:
+        state.losses, state.parts, state.waited = [], {}, 0.0
+        self._store(figures)
+        self.board.validation(row, self.out)
+
+    def _store(self, figures: dict[str, float]) -> None:
+        """The weights of a validation, if they are the best so far or all are to be kept."""
+        state, score = self.state, self.lesson.score(figures)
+        if score <= state.best and not self.recipe.keep:
+            return
+        weights = encode_average(state, card(state, self.lesson.card(), figures))
+        if score > state.best:
             state.best = score
-            contents = card(state, self.lesson.card(), figures)
-            write_atomically(self.out / "best.safetensors", encode_average(state, contents))
+            write_atomically(self.out / "best.safetensors", weights)
+        keep(self.out, state.step, weights, self.recipe.keep)
 
     @property
     def _rate(self) -> float:
@@ -136,7 +150,8 @@ class Trainer:
 def columns(lesson: Lesson) -> list[str]:
     """Names of the figures in the history."""
     times = ["seconds", "seconds_per_step", "seconds_waiting"]
-    return ["step", *times, "lr", "loss", "val_loss", *lesson.measured]
+    parts = [f"{kind}_{name}" for name in lesson.parts for kind in ("loss", "val")]
+    return ["step", *times, "lr", "loss", "val_loss", *parts, *lesson.measured]
 
 
 def step(state: State, lesson: Lesson, batches: Sequence[Batch], device: torch.device) -> float:
@@ -158,6 +173,10 @@ def step(state: State, lesson: Lesson, batches: Sequence[Batch], device: torch.d
     state.optimiser.step()
     for loss in losses:
         loss.learn()
+    for name in lesson.parts:
+        state.parts.setdefault(name, []).append(
+            float(sum(loss.parts[name].detach() for loss in losses) / len(losses))
+        )
     state.step += 1
     state.update_average()
     return float(sum(loss.shown.detach() for loss in losses) / len(losses))

@@ -69,27 +69,28 @@ def frequency_loss(estimate: Tensor, truth: Tensor) -> Tensor:
     return (torch.fft.fft2(estimate).abs() - torch.fft.fft2(truth).abs()).abs().mean()
 
 
-def restoration(config: RestorationLoss, outputs: Sequence[Tensor], x: Tensor) -> Tensor:
-    """The loss of estimates, from fine to coarse, of x (B, C, H, W): a scalar."""
+def restoration(config: RestorationLoss, outputs: Sequence[Tensor], x: Tensor) -> tuple[Tensor, dict[str, Tensor]]:
+    """The loss of estimates, from fine to coarse, of x (B, C, H, W): a scalar, and its parts if it has any."""
     if config.name == "multiscale":
-        return multiscale([o.float() for o in outputs], x, config.frequency)
+        spatial, frequency = multiscale([o.float() for o in outputs], x)
+        return spatial + config.frequency * frequency, {"spatial": spatial, "frequency": frequency}
     difference = outputs[0].float() - x
-    return difference.abs().mean() if config.name == "l1" else (difference.square() + 1e-6).sqrt().mean()
+    return difference.abs().mean() if config.name == "l1" else (difference.square() + 1e-6).sqrt().mean(), {}
 
 
-def multiscale(outputs: Sequence[Tensor], x: Tensor, frequency: float) -> Tensor:
-    """Σ_i mean |x̂_i - x_i| + λ mean |(Re, Im) F x̂_i - (Re, Im) F x_i|, with F the unnormalised 2-D FFT.
+def multiscale(outputs: Sequence[Tensor], x: Tensor) -> tuple[Tensor, Tensor]:
+    """Σ_i mean |x̂_i - x_i| and Σ_i mean |(Re, Im) F x̂_i - (Re, Im) F x_i|, with F the unnormalised 2-D FFT.
 
-    Study 004, equations 3 to 5. Truths of the coarser scales are bilinear samples of x. A network with one output has
-    one term.
+    Study 004, equations 3 and 4; the loss is the first plus λ times the second (5). Truths of the coarser scales are
+    bilinear samples of x. A network with one output has one term.
     """
-    total = x.new_zeros(())
+    spatial, frequency = x.new_zeros(()), x.new_zeros(())
     for out in outputs:
         truth = x if out.shape == x.shape else interpolate(x, out.shape[-2:], mode="bilinear")
         difference = out - truth
-        spectrum = torch.view_as_real(torch.fft.fft2(difference))  # F is linear
-        total = total + difference.abs().mean() + frequency * spectrum.abs().mean()
-    return total
+        spatial = spatial + difference.abs().mean()
+        frequency = frequency + torch.view_as_real(torch.fft.fft2(difference)).abs().mean()  # F is linear
+    return spatial, frequency
 
 
 def gradient_norm(loss: Tensor, parameters: Sequence[nn.Parameter]) -> Tensor:

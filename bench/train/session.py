@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -14,6 +15,7 @@ from bench.files import hold
 from bench.methods.networks.unet import count_parameters
 from bench.plugins.weights import find_weights
 from bench.train import checkpoint
+from bench.train.board import Board, TensorBoard
 from bench.train.kinds.base import Lesson
 from bench.train.kinds.conditional import ConditionalLesson
 from bench.train.kinds.prior import PriorLesson
@@ -38,6 +40,8 @@ def run(
     data_root: Path | None = None,
     train: Path | None = None,
     val: Path | None = None,
+    tensorboard: bool = False,
+    changes: Mapping[str, Any] | None = None,
 ) -> Path:
     """Train what a recipe says; returns the weights with the best validation figure, ``out/best.safetensors``.
 
@@ -53,11 +57,13 @@ def run(
         data_root: folder that relative paths of images start from; the current one by default.
         train: folder of training images instead of the recipe's.
         val: folder of validation images, likewise.
+        tensorboard: also write events for TensorBoard into ``out/tensorboard``.
+        changes: see ``bench.train.recipe.read``.
 
     Raises RecipeError, DataError, and TrainingError (loss not finite, disk full, wrong resumption, folder in use).
     """
     given = {k: v for k, v in {"steps": steps, "device": device}.items() if v is not None}
-    plan = with_folders(read(recipe, **given), train, val)
+    plan = with_folders(read(recipe, changes, **given), train, val)
     out.mkdir(parents=True, exist_ok=True)
     with lock(out):
         start, end = starting_point(out, plan, resume=resume, finish=finish)
@@ -75,7 +81,7 @@ def run(
             )
         lesson = lesson_of(plan)
         lesson.open(data_root or Path())
-        Trainer(state, lesson, out, place).run()
+        Trainer(state, lesson, out, place, TensorBoard(out, state.step + 1) if tensorboard else Board()).run()
     return out / "best.safetensors"
 
 

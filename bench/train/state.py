@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.train.recipe.read import AnyRecipe
 
 #: plain data that a checkpoint carries beside the tensors
-_STORED = ("step", "seconds", "losses")
+_STORED = ("step", "seconds", "losses", "parts")
 
 
 @dataclass
@@ -31,7 +31,7 @@ class State:
         best: highest validation figure so far (mean PSNR in dB).
         seconds: time spent in training, over all resumptions; ``waited``: that part since the last validation which
             was spent waiting for batches.
-        losses: of the steps since the last validation.
+        losses: of the steps since the last validation; ``parts``: those of their parts, by name.
         batch: number of the batch that a loss is computed of: that of the step, unless gradients are accumulated.
     """
 
@@ -45,6 +45,7 @@ class State:
     seconds: float = 0.0
     waited: float = 0.0
     losses: list[float] = field(default_factory=list)
+    parts: dict[str, list[float]] = field(default_factory=dict)
     batch: int = 0
 
     def save(self, path: Path) -> None:
@@ -67,6 +68,7 @@ class State:
         if self.balance is not None:
             self.balance.mean, self.balance.count = tensors["balance.mean"], tensors["balance.count"]
         self.step, self.seconds, self.losses = stored["step"], stored["seconds"], stored.get("losses", [])
+        self.parts = stored.get("parts", {})
         self.best = -math.inf if stored["best"] is None else stored["best"]
 
     @torch.no_grad()

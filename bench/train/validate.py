@@ -9,7 +9,7 @@ import torch
 
 from bench.methods.networks.prior import DiffusionPrior, scalar
 from bench.seeds import generator
-from bench.train.losses import draw_times
+from bench.train.losses import draw_times, frequency_loss
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,11 +60,15 @@ def validate(prior: DiffusionPrior, crops: np.ndarray, sigmas: Sequence[float]) 
 
 
 @torch.no_grad()
-def mean_error(prior: DiffusionPrior, crops: np.ndarray, noise: NoiseConfig, batch: int = 32) -> float:
-    """Squared error of the prediction on crops, at the noise levels of training: the same draws every time."""
+def mean_losses(prior: DiffusionPrior, crops: np.ndarray, noise: NoiseConfig, batch: int = 32) -> tuple[float, float]:
+    """Squared error of the prediction, and study 003's frequency loss of the x_0 that follows from it, on crops.
+
+    At the noise levels of training, unweighted, the same draws every time.
+    """
     device = next(prior.parameters()).device
     t = draw_times(prior.schedule, noise, len(crops), ("validation",)).to(device)
     unit = generator("validation loss").standard_normal(crops.shape)
-    x_t, target = prior.target(torch.from_numpy(crops).to(device), torch.from_numpy(unit).float().to(device), t)
-    parts = [slice(i, i + batch) for i in range(0, len(crops), batch)]
-    return float(torch.cat([(prior(x_t[p], t[p]) - target[p]).square().flatten() for p in parts]).mean())
+    x0 = torch.from_numpy(crops).to(device)
+    x_t, target = prior.target(x0, torch.from_numpy(unit).float().to(device), t)
+    out = torch.cat([prior(x_t[i : i + batch], t[i : i + batch]) for i in range(0, len(crops), batch)])
+    return float((out - target).square().mean()), float(frequency_loss(prior.x0_from(out, x_t, t), x0))

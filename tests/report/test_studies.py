@@ -91,6 +91,21 @@ def test_noise_levels_show_what_goes_in_what_comes_out_and_the_paired_gain() -> 
     assert texts(table, "tv", "high") == ["23.50", "0.470", "0.043", "+3.00"]
 
 
+def test_denoising_shows_noisy_denoised_and_the_paired_improvement_beside_what_was_printed() -> None:
+    (table,) = experiments.denoising(board([{"noise": "0.3"}], lambda noise: 17.0))
+    assert table.groups == [("PSNR", 3), ("SSIM", 3)]
+    assert table.heads == ["noisy", "denoised", "improvement"] * 2
+    assert texts(table, "tv") == ["17.50", "20.50", "+3.00", "0.350", "0.410", "+0.060"]
+    assert texts(table, "published") == ["17.21", "19.66", "+2.44", "0.5372", "0.5364", "−0.0008"]
+    assert [e.label for e in table.lines] == ["wiener", "tv", "published"]
+
+
+def test_projection_and_correction_has_two_columns_for_each_blur() -> None:
+    (table,) = experiments.projection_correction(board([{"blur": b} for b in ("line", "shake")], lambda blur: 25.0))
+    assert table.groups == [("line", 2), ("shake", 2)]
+    assert texts(table, "tv") == ["28.50", "0.570"] * 2
+
+
 def test_a_line_with_an_optimum_and_a_plateau_are_told_apart() -> None:
     """PSNR by octave of T, the best at 1/8; later the line loses 2 dB per octave, the shake 0.1."""
     stops = [2.0**-k for k in (5, 4, 3, 2, 1, 0)]

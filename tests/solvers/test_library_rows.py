@@ -19,8 +19,13 @@ from tests.problems import camera, problem, psnr, shake
 
 BOUNDARIES: tuple[Boundary, ...] = ("circular", "valid")
 SKIMAGE = ("skimage_wiener", "skimage_unsupervised_wiener", "skimage_richardson_lucy")
-NAMES = (*SKIMAGE, "pylops_fista_haar", "pylops_tv", "pyproximal_tv")
-FEW = {"pylops_fista_haar": {"niter": 5}, "pylops_tv": {"niter_outer": 2}, "pyproximal_tv": {"niter": 5}}
+NAMES = (*SKIMAGE, "pylops_fista_haar", "pylops_tv", "pylops_tv_haar", "pyproximal_tv")
+FEW = {
+    "pylops_fista_haar": {"niter": 5},
+    "pylops_tv": {"niter_outer": 2},
+    "pylops_tv_haar": {"niter_outer": 2},
+    "pyproximal_tv": {"niter": 5},
+}
 
 
 def solver(name: str, **settings: object) -> Solver:
@@ -135,6 +140,26 @@ def test_pylops_fista_finds_what_haar_fista_finds():
     assert psnr(theirs, ours) > psnr(theirs, truth) + 10
 
 
+def test_pylops_tv_haar_is_lowest_in_its_objective_on_the_way_to_what_lowers_its_parts():
+    """F = |A x - y|²/2 + λ (|D x|_1 + haar |W x|_1) is convex: at its minimum no direction leads down."""
+    from pylops.signalprocessing import DWT2D
+
+    p, truth = problem([camera(32)], shake(5), sigma=4 / 255)
+    lam, haar = (4 * float(noise_variance(p).sqrt())) ** 2 / 1.5, 0.5
+    W = DWT2D((32, 32), wavelet="haar", level=3)
+
+    def objective(x: torch.Tensor) -> float:
+        wavelets = np.abs(W @ x[0, 0].numpy().astype(np.float64).ravel()).sum()
+        fit = (p.blur.A(x) - p.y).square().sum() / 2
+        return float(fit + lam * (differences(x, "neumann").abs().sum() + haar * wavelets))
+
+    x = solver("pylops_tv_haar", haar=haar, niter_outer=60).solve(p)
+    others = [solver("pylops_tv", niter_outer=60).solve(p), solver("pylops_fista_haar").solve(p), truth, p.y]
+    for other in others:
+        assert objective(x) < objective(other)
+        assert objective(x) < 1.001 * min(objective(x + t * (other - x)) for t in (-0.3, -0.1, 0.1, 0.3, 0.6))
+
+
 @pytest.mark.parametrize("boundary", BOUNDARIES)
 def test_one_image_taken_out_of_a_batch_is_the_same_problem(boundary: Boundary):
     p, _ = problem(scenes(3), boundary=boundary, gain=0.001)
@@ -174,6 +199,7 @@ def test_a_missing_library_is_named(name: str, library: str, monkeypatch: pytest
         ("skimage_richardson_lucy", {"num_iter": 0}),
         ("pylops_fista_haar", {"eps": -1.0}),
         ("pylops_tv", {"eps": 0.0}),
+        ("pylops_tv_haar", {"haar": 0.0}),
         ("pyproximal_tv", {"lam": 0.0}),
     ],
 )

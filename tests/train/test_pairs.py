@@ -14,7 +14,7 @@ from PIL import Image
 from bench.errors import DataError, RecipeError
 from bench.grid.image_index import ImageIndex
 from bench.grid.planner import Planner
-from bench.grid.read import read_grid
+from bench.grid.read import find_grid, read_grid
 from bench.imaging.measure import Image as Scene
 from bench.imaging.measure import blur_valid
 from bench.imaging.pairs import gopro, rsblur
@@ -108,6 +108,29 @@ def test_the_kernels_of_a_grid_can_be_asked_for_and_are_not_drawn_otherwise(tmp_
     asked = Exposures(Degradation(**section, split="test"), seed=0)
     assert np.array_equal(asked.psf(0, 0).psf, tested)
     assert not np.array_equal(Exposures(Degradation(**section), seed=0).psf(0, 0).psf, tested)
+
+
+RECIPES = Path(__file__).parents[2] / "recipes"
+
+
+@pytest.mark.skipif(not RECIPES.is_dir(), reason="there are no recipes beside the tests")
+@pytest.mark.parametrize(("name", "blur"), [("fig4_line", 0), ("fig4_shake", 1), ("fixed_kernel", 1)])
+def test_the_networks_of_figure_4_are_trained_on_the_paths_that_their_grid_tests(
+    name: str, blur: int, tmp_path: Path
+) -> None:
+    plan = read(RECIPES / f"seed001_{name}.yaml")
+    assert isinstance(plan, ConditionalRecipe)
+    assert plan.degradation is not None
+    learnt = Exposures(plan.degradation, plan.seed)
+    planner = Planner(read_grid(find_grid("seed001_fig4_networks")), ImageIndex(tmp_path / "index"), limit=1)
+    tested = [
+        planner.shots(s, "test")[0][0] for s in planner.settings if s.blur.id.startswith(("line", "shake")[blur])
+    ]
+    assert len(tested) == 6
+    psfs = {float(e.T): e.psf for e in (expose(shot)[1] for shot in tested)}
+    known = {float(v.settings.get("T", 1)): learnt.psf(i, 0).psf for i, (_, v, _) in enumerate(learnt.blurs)}
+    assert set(psfs) <= set(known) if name != "fixed_kernel" else set(known) == {1.0}
+    assert all(np.array_equal(psfs[T], known[T]) for T in psfs.keys() & known.keys())
 
 
 def test_training_kernels_change_with_the_seed_of_the_recipe() -> None:

@@ -189,15 +189,19 @@ def test_the_multiscale_loss_of_a_constant_error_is_its_size_plus_its_share_at_f
     """An error of 0.1 everywhere: |F| is 0.1 H W at f = 0 alone, so its mean over 2 H W numbers is 0.05."""
     x = torch.rand(2, 1, 16, 16)
     outputs = [torch.nn.functional.interpolate(x, scale_factor=1 / k, mode="bilinear") + 0.1 for k in (1, 2, 4)]
-    assert float(losses.multiscale(outputs, x, 0.1)) == pytest.approx(3 * (0.1 + 0.1 * 0.05), rel=1e-4)
+    spatial, frequency = losses.multiscale(outputs, x)
+    assert float(spatial) == pytest.approx(3 * 0.1, rel=1e-4)
+    assert float(frequency) == pytest.approx(3 * 0.05, rel=1e-4)
+    config = RestorationLoss(name="multiscale", frequency=0.1)
+    assert float(losses.restoration(config, outputs, x)[0]) == pytest.approx(3 * (0.1 + 0.1 * 0.05), rel=1e-4)
 
 
 def test_charbonnier_is_the_absolute_error_beyond_a_thousandth_and_flat_at_zero() -> None:
     x = torch.zeros(1, 1, 8, 8, requires_grad=True)
     config = RestorationLoss(name="charbonnier")
-    far = losses.restoration(config, [x.detach() + 0.5], torch.zeros(1, 1, 8, 8))
+    far, _ = losses.restoration(config, [x.detach() + 0.5], torch.zeros(1, 1, 8, 8))
     assert float(far) == pytest.approx(0.5, abs=1e-5)
-    loss = losses.restoration(config, [x], torch.zeros_like(x))
+    loss, _ = losses.restoration(config, [x], torch.zeros_like(x))
     loss.backward()
     assert x.grad is not None
     assert float(x.grad.abs().max()) == 0

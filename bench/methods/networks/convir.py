@@ -19,6 +19,8 @@ class ConvIRConfig(BaseModel):
     Attributes:
         n: each of the six blocks has n + 1 residual blocks; published: 3 (S), 7 (B), 15 (L); study 004: 6.
         multi_scale: whether the last residual block of each holds the multi-scale module (MSM).
+        upsample: how the decoder doubles the sides: by a transposed convolution, as published, or by pixel shuffle
+            (Shi et al. 2016), which study 004 tried without gain.
         width: channels at full resolution; twice and four times as many at the coarser scales.
         space_to_depth: side r of the r × r pixel blocks that are folded into channels; 1 for none.
         image_channels: 1 for gray, 3 for colour.
@@ -32,6 +34,7 @@ class ConvIRConfig(BaseModel):
     n: int = Field(default=6, ge=0)
     multi_scale: bool = False
     activation: Literal["gelu", "relu"] = "gelu"
+    upsample: Literal["transposed", "pixel_shuffle"] = "transposed"
     width: int = Field(default=32, ge=8, multiple_of=8)
     space_to_depth: int = Field(default=1, ge=1)
     image_channels: Literal[1, 3] = 1
@@ -63,7 +66,7 @@ class ConvIR(nn.Module):
         self.down = nn.ModuleList([nn.Conv2d(w, 2 * w, 3, 2, 1) for w in (c, 2 * c)])
         self.encode = nn.ModuleList([_Stage(w, config) for w in (c, 2 * c, 4 * c)])
         self.decode = nn.ModuleList([_Stage(w, config) for w in (c, 2 * c, 4 * c)])
-        self.up = nn.ModuleList([nn.ConvTranspose2d(2 * w, w, 4, 2, 1) for w in (c, 2 * c)])
+        self.up = nn.ModuleList([_doubling(2 * w, w, config) for w in (c, 2 * c)])
         self.fuse_skip = nn.ModuleList([nn.Conv2d(2 * w, w, 1) for w in (c, 2 * c)])
         self.last = nn.ModuleList([nn.Conv2d(w, image, 3, padding=1) for w in (c, 2 * c, 4 * c)])
         self.act = activation(config)
@@ -124,6 +127,13 @@ class _Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return x + self.conv2(self.module(self.act(self.conv1(x))))
+
+
+def _doubling(width: int, out: int, config: ConvIRConfig) -> nn.Module:
+    """From ``width`` channels to ``out`` at twice the sides."""
+    if config.upsample == "transposed":
+        return nn.ConvTranspose2d(width, out, 4, 2, 1)
+    return nn.Sequential(nn.Conv2d(width, 4 * out, 3, padding=1), nn.PixelShuffle(2))
 
 
 def activation(config: ConvIRConfig) -> nn.Module:

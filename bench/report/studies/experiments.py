@@ -82,6 +82,41 @@ def regularisers(board: Board) -> list[Table]:
     return tables
 
 
+def projection_correction(board: Board) -> list[Table]:
+    """PSNR and SSIM of study 000's two methods beside others, two columns for each blur. It prints no figures."""
+    return [_by(board, "blur", "projection", "DPS, RED-Diff and others: motion blur of CT slices", board.solvers)]
+
+
+def denoising(board: Board) -> list[Table]:
+    """Study 003's table: noisy, denoised and improvement in PSNR and SSIM, for every solver; the gains are paired."""
+    metrics = used(board, "psnr", "ssim")
+    everything = np.ones(len(board.cells), bool)
+    lines = []
+    for s, solver in enumerate(board.solvers):
+        if solver == "blurred":
+            continue
+        line: list[Value] = []
+        for m in metrics:
+            noisy, own, digits = board.inputs(m), board.values(m)[s], describe(m).digits
+            before, after = (values(board.means(v[None], everything), digits)[0] for v in (noisy, own))
+            gain = values(board.means((own - noisy)[None], everything), digits, signed)[0]
+            line += [Value(before.text, before.interval), after, gain]
+        lines.append(Line(solver, line))
+    lines.append(Line("published", _published_denoising(metrics), published.HEADING))
+    groups = [(describe(m).label, 3) for m in metrics]
+    heads = ["noisy", "denoised", "improvement"] * len(metrics)
+    return [Table("denoising", "Noisy, denoised, improvement", intervals(board), "Method", groups, heads, lines)]
+
+
+def _published_denoising(metrics: list[str]) -> list[Value]:
+    """What study 003 prints, of 16 patches of OrganAMNIST."""
+    cells: list[Value] = []
+    for m in metrics:
+        (before, after, gain), digits = published.VPSDE[m], {"psnr": 2, "ssim": 4}[m]
+        cells += [Value(number(before, digits)), Value(number(after, digits)), Value(signed(gain, digits))]
+    return cells
+
+
 def learnt(board: Board) -> list[Table]:
     """Blur alone, blur and noise."""
     return [_by(board, "noise", "learnt", "Blur only, blur and noise", board.solvers)]

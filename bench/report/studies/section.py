@@ -14,10 +14,16 @@ from bench.report.studies.score import score_table
 from bench.report.studies.table import Table
 
 INNOCENTI = "Innocenti, Diffusion Models for Image Motion Blur Removal, Politecnico di Milano, 2023"
+BOLOGNA = (
+    "Casadio, Ferraiolo, Savoca, Performance Analysis for Projection-Correction Methods in Motion Deblurring "
+    "Problems, Università di Bologna, 2025"
+)
+CHAURASIA = "Chaurasia, Generative Denoising for Medical Image Reconstruction Using Score-Based Diffusion Models"
 CEA = "MSGI week with CEA, Deblurring images by deconvolution for high-energy scanner, Université Côte d'Azur"
 
 #: value of a grid's key ``study`` -> the study, its tables
 STUDIES: dict[str, tuple[str, Callable[[Board], list[Table]]]] = {
+    "000_dps_reddiff": (BOLOGNA, experiments.projection_correction),
     "001_table1": (INNOCENTI, experiments.architectures),
     "001_table3": (INNOCENTI, experiments.kernel_sizes),
     "001_table4": (INNOCENTI, experiments.noise_levels),
@@ -25,6 +31,7 @@ STUDIES: dict[str, tuple[str, Callable[[Board], list[Table]]]] = {
     "001_gopro": (INNOCENTI, experiments.full_resolution),
     "002_variational": (CEA, experiments.regularisers),
     "002_swinir": (CEA, experiments.learnt),
+    "003_vpsde": (CHAURASIA, experiments.denoising),
 }
 #: those whose figure is line profiles
 PROFILES = ("002_variational", "002_swinir")

@@ -1,14 +1,15 @@
-"""Study 000's alterations of a training image, with its strengths."""
+"""Alterations of training images: study 000's, with its strengths; of colours, as study 004 tried them."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageEnhance
 
 if TYPE_CHECKING:
-    from bench.train.recipe.base import Alteration
+    from bench.train.recipe.base import Alteration, Colour
 
 
 def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.ndarray:
@@ -34,6 +35,25 @@ def alter(pixels: np.ndarray, name: Alteration, rng: np.random.Generator) -> np.
             return np.asarray(ImageEnhance.Brightness(image).enhance(1.2))
         case "contrast":
             return np.asarray(ImageEnhance.Contrast(image).enhance(1.3))
+
+
+def recolour(pixels: np.ndarray, names: Sequence[Colour], channels: int, rng: np.random.Generator) -> np.ndarray:
+    """Frames of one picture, uint8 (H, W, n channels), all changed alike; the same shape and type.
+
+    "jitter": torchvision's ColorJitter, brightness, contrast and saturation by up to 40 % and the hue by a tenth of
+    the circle (study 004 states no strengths). "autoaugment": AutoAugment's policies for ImageNet (Cubuk et al.
+    2019), which turn and shear too. Of gray pictures saturation and hue stay.
+    """
+    import torch
+    from torchvision.transforms import v2
+
+    frames = np.stack(np.split(np.moveaxis(pixels, -1, 0), pixels.shape[-1] // channels))
+    x = torch.from_numpy(np.ascontiguousarray(frames))
+    with torch.random.fork_rng(devices=[]):  # torchvision draws from the global generator
+        torch.manual_seed(int(rng.integers(2**62)))
+        for name in names:
+            x = (v2.ColorJitter(0.4, 0.4, 0.4, 0.1) if name == "jitter" else v2.AutoAugment())(x)
+    return np.moveaxis(x.flatten(0, 1).numpy(), 0, -1)
 
 
 def _salt_and_pepper(pixels: np.ndarray, rng: np.random.Generator) -> np.ndarray:

@@ -15,7 +15,7 @@ from PIL import Image
 from bench.errors import DataError
 from bench.imaging import picture_files as pictures
 from bench.seeds import generator
-from bench.train.data.alter import alter
+from bench.train.data.alter import alter, recolour
 
 if TYPE_CHECKING:
     from bench.train.recipe.base import Augment, Source
@@ -66,8 +66,10 @@ def load(
     """Every image of a source whose sides reach ``size``; with ``resize``, all of them, bicubic to size × size.
 
     Those of a folder stay on the disk where all of them would take more than ``MEMORY``. Raises DataError when there
-    is none, or one is corrupt.
+    is none, or one is corrupt; of a mix, when a source of it has none.
     """
+    if source.mix:
+        return joined([(load(s, size, root, resize=resize, mode=mode), s.share) for s in source.mix])
     if source.path is not None:
         names, shapes, pixels = _folder(root / source.path, source.limit, mode)
     else:
@@ -86,6 +88,37 @@ def load(
         pixels = [pixels[i] for i in large]
     names, shapes = [names[i] for i in large], [shapes[i] for i in large]
     return Images(tuple(names), tuple(shapes), pixels, shares(names, shapes, source.repeat))
+
+
+def joined(parts: Sequence[tuple[Images, float]]) -> Images:
+    """Images of several sources, each with its share of the draws."""
+    names = tuple(n for images, _ in parts for n in images.names)
+    shapes = tuple(s for images, _ in parts for s in images.shapes)
+    return Images(names, shapes, Joined([images.pixels for images, _ in parts]), mixed(parts))
+
+
+def mixed(parts: Sequence[tuple[Any, float]]) -> np.ndarray:
+    """The shares of all items of several sources, sum 1, from ``shares`` of each and its own share."""
+    weights = np.concatenate([share * p.shares / p.shares.sum() for p, share in parts])
+    return weights / weights.sum()
+
+
+class Joined(Sequence[np.ndarray]):
+    """Sequences one after the other, each read as it is."""
+
+    def __init__(self, parts: Sequence[Sequence[np.ndarray]]) -> None:
+        self.parts, self.ends = parts, np.cumsum([len(p) for p in parts])
+
+    def __len__(self) -> int:
+        return int(self.ends[-1])
+
+    def __getitem__(self, i: Any) -> Any:
+        if isinstance(i, slice):
+            return [self[k] for k in range(*i.indices(len(self)))]
+        if not 0 <= i < len(self):
+            raise IndexError(i)
+        part = int(np.searchsorted(self.ends, i, side="right"))
+        return self.parts[part][i - int(self.ends[part]) + len(self.parts[part])]
 
 
 def _folder(
@@ -163,7 +196,7 @@ def batch(images: Images, augment: Augment, size: int, n: int, key: tuple[object
     """A batch of n random crops (n, C, size, size), float32 in [-1, 1]: a function of ``key`` alone."""
     rng = generator("crops", *key)
     chosen = rng.choice(len(images), size=n, p=images.shares)
-    crops = np.stack([crop(images.pixels[i], augment, size, rng) for i in chosen])
+    crops = np.stack([coloured(crop(images.pixels[i], augment, size, rng), augment, None, rng) for i in chosen])
     return to_model(crops)
 
 
@@ -183,6 +216,14 @@ def crop(pixels: np.ndarray, augment: Augment, size: int, rng: np.random.Generat
     if "vertical" in augment.flips and flips[1] < 0.5:
         piece = piece[::-1]
     return alter(piece, augment.one_of[rng.integers(len(augment.one_of))], rng) if augment.one_of else piece
+
+
+def coloured(piece: np.ndarray, augment: Augment, channels: int | None, rng: np.random.Generator) -> np.ndarray:
+    """A piece in the colours that ``augment`` asks for: (H, W), or (H, W, K), frames of so many channels or one."""
+    if not augment.colour:
+        return piece
+    frames = piece[..., None] if piece.ndim == 2 else piece
+    return recolour(frames, augment.colour, channels or frames.shape[-1], rng).reshape(piece.shape)
 
 
 def _resized(pixels: np.ndarray, size: int) -> np.ndarray:

@@ -11,8 +11,8 @@ import numpy as np
 
 from bench.errors import DataError
 from bench.imaging import picture_files as pictures
-from bench.imaging.pairs import gopro, rsblur
-from bench.train.data.images import MEMORY, Images, OnDisk, folder, load, shares, uint8
+from bench.imaging.pairs import gopro, rsblur, spread
+from bench.train.data.images import MEMORY, Images, OnDisk, folder, load, mixed, shares, uint8
 
 if TYPE_CHECKING:
     from bench.train.recipe.base import Source
@@ -39,10 +39,40 @@ class Stacks:
     shares: np.ndarray
     stack: Callable[[int], np.ndarray]
 
+    def of_side(self, side: int, why: str) -> Stacks:
+        """The items whose sides reach ``side``. Raises DataError, saying ``why``, where there is none."""
+        large = [i for i, (_, shape) in enumerate(self.shapes) if min(shape) >= side]
+        if not large:
+            fault = f"none of its {len(self.shapes)} images has sides of at least {side} pixels"
+            raise DataError(f"{self.place}: {fault} ({why})")
+        shares = self.shares[large] / self.shares[large].sum()
+        return Stacks(self.place, [self.shapes[i] for i in large], shares, lambda i: self.stack(large[i]))
+
 
 def stacks(recipe: RestorationRecipe, part: Part, root: Path) -> Stacks:
-    """The items of a recipe's training or validation folder. Raises DataError."""
-    source, config = getattr(recipe.data, part), recipe.pairs
+    """The items of a recipe's training or validation images, those that are large enough. Raises DataError."""
+    side = recipe.size + 2 * recipe.margin
+    why = f"size {recipe.size} and a margin of {recipe.margin} on each side"
+    sources = getattr(recipe.data, part).sources
+    parts = [(_of_source(recipe, source, part, root).of_side(side, why), source.share) for source in sources]
+    return parts[0][0] if len(parts) == 1 else _joined_stacks(parts)
+
+
+def _joined_stacks(parts: Sequence[tuple[Stacks, float]]) -> Stacks:
+    """The items of several sources, each with its share of the draws."""
+    ends = np.cumsum([len(p.shapes) for p, _ in parts])
+
+    def stack(i: int) -> np.ndarray:
+        k = int(np.searchsorted(ends, i, side="right"))
+        items = parts[k][0]
+        return items.stack(i - int(ends[k]) + len(items.shapes))
+
+    shapes = [s for p, _ in parts for s in p.shapes]
+    return Stacks(" + ".join(p.place for p, _ in parts), shapes, mixed(parts), stack)
+
+
+def _of_source(recipe: RestorationRecipe, source: Source, part: Part, root: Path) -> Stacks:
+    config = recipe.pairs if source.layout is None else recipe.pairs.model_copy(update={"layout": source.layout})
     mode: Mode = "gray" if recipe.network.image_channels == 1 else "rgb"
     if config.layout == "images":
         return _sharp(source, load(source, 1, root, mode=mode), config)
@@ -53,11 +83,12 @@ def stacks(recipe: RestorationRecipe, part: Part, root: Path) -> Stacks:
         frames = getattr(recipe.network, "frames", 1)
         return _sequence(place, part, mode, config, frames, recipe.degradation is not None)
     if config.layout == "rsblur":
-        return _recorded(place, rsblur(place), part, mode, config)
+        return _recorded(place, spread(rsblur(place), source.limit), part, mode, config)
     files = gopro(place, blurred=config.blurred)
-    if recipe.data.train.path == recipe.data.val.path:
+    other = recipe.data.val if part == "train" else recipe.data.train
+    if source.path in {s.path for s in other.sources}:
         files = _of_sequences(place, files, part, config.holdout)
-    return _recorded(place, files, part, mode, config)
+    return _recorded(place, spread(files, source.limit), part, mode, config)
 
 
 def _of_sequences(

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
-from bench.errors import DataError
 from bench.imaging.measure import Measurement
 from bench.methods.networks.conditional import ConditionalConfig
 from bench.seeds import generator
@@ -49,8 +48,11 @@ class Pairs:
         """Truths (n, C, size, size) and measurements (n, frames C, size, size), float32: a function of ``key``."""
         rng = generator("pairs", *key)
         chosen = rng.choice(len(self), size=self.recipe.batch, p=self.shares)
-        pieces = (images.crop(self.stack(i), self.recipe.augment, self._side, rng) for i in chosen)
-        return _stacked([self._pair(p, rng) for p in pieces])
+        return _stacked([self._pair(self._piece(self.stack(i), rng), rng) for i in chosen])
+
+    def _piece(self, item: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        augment = self.recipe.augment
+        return images.coloured(images.crop(item, augment, self._side, rng), augment, self.channels, rng)
 
     def centres(self, limit: int) -> Pair:
         """The centre crops of up to ``limit`` items, spread evenly, degraded the same way every time."""
@@ -92,13 +94,5 @@ def load(recipe: RestorationRecipe, part: layouts.Part, root: Path, kind: type[_
     """The training or validation pairs of a recipe. Raises DataError when there are none large enough."""
     exposures = None if recipe.degradation is None else Exposures(recipe.degradation, recipe.seed)
     stacks = layouts.stacks(recipe, part, root)
-    side = recipe.size + 2 * recipe.margin
-    large = [i for i, (_, shape) in enumerate(stacks.shapes) if min(shape) >= side]
-    if not large:
-        raise DataError(
-            f"{stacks.place}: none of its {len(stacks.shapes)} images has sides of at least {side} pixels "
-            f"(size {recipe.size} and a margin of {recipe.margin} on each side)"
-        )
-    shares = stacks.shares[large] / stacks.shares[large].sum()
     informed = isinstance(recipe.network, ConditionalConfig) and recipe.network.informed
-    return kind(recipe, lambda i: stacks.stack(large[i]), shares, exposures, recipe.network.image_channels, informed)
+    return kind(recipe, stacks.stack, stacks.shares, exposures, recipe.network.image_channels, informed)

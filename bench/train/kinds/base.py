@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +28,13 @@ class Loss:
         total: a scalar with a gradient.
         shown: the figure of the history, a scalar.
         learn: what is to be noted once the step was taken.
+        parts: what the history shows apart: scalars by the names in ``Lesson.parts``, not yet weighted.
     """
 
     total: Tensor
     shown: Tensor
     learn: Callable[[], None]
+    parts: Mapping[str, Tensor] = field(default_factory=dict)
 
 
 def nothing() -> None:
@@ -44,10 +46,12 @@ class Lesson(ABC):
 
     Attributes:
         measured: names of the validation figures, apart from ``val_loss``.
+        parts: names of the losses that the history shows apart.
         workers: processes that make batches ahead.
     """
 
     measured: list[str]
+    parts: tuple[str, ...] = ()
     workers: int = 0
 
     @abstractmethod
@@ -72,7 +76,7 @@ class Lesson(ABC):
 
     @abstractmethod
     def validate(self, average: Any) -> dict[str, float]:
-        """The figures ``measured``, and ``val_loss``."""
+        """The figures ``measured``, ``val_loss``, and ``val_PART`` of those parts that validation has."""
 
     @abstractmethod
     def score(self, figures: dict[str, float]) -> float:

@@ -35,6 +35,7 @@ class ConditionalLesson(RestorationLesson["ConditionalRecipe"]):
         given = {"wiener": recipe.network.informed, "mean": True, "sample": bool(recipe.validation.samples)}
         names = ["in", *(name for name, there in given.items() if there)]
         super().__init__(recipe, [f"{m}_{n}" for m in ("psnr", "ssim") for n in names])
+        self.parts = ("predictor",) if self._learns_to_predict else ()
 
     def model(self) -> Conditional:
         """An untrained model, but for a predictor that was trained before."""
@@ -78,10 +79,12 @@ class ConditionalLesson(RestorationLesson["ConditionalRecipe"]):
         errors = (out.float() - target.float()).square().mean(dim=(1, 2, 3))
         sigma = model.schedule.sigma(t)
         total = balanced(balance, recipe.weighting == "balanced", sigma, errors)
+        parts = {}
         if self._learns_to_predict:  # the diffusion learns what the predictor leaves; neither waits
             assert condition.estimate is not None
-            total = total + recipe.predictor_loss * (condition.estimate.float() - x).abs().mean()
-        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors))
+            parts["predictor"] = (condition.estimate.float() - x).abs().mean()
+            total = total + recipe.predictor_loss * parts["predictor"]
+        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors), parts)
 
     @property
     def _learns_to_predict(self) -> bool:

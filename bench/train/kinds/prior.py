@@ -17,7 +17,7 @@ from bench.train.data.feed import Batch
 from bench.train.figures import show
 from bench.train.kinds.base import Lesson, Loss, autocast
 from bench.train.losses import Balance, balanced, draw_times, frequency_loss
-from bench.train.validate import mean_error, validate
+from bench.train.validate import mean_losses, validate
 
 if TYPE_CHECKING:
     from bench.train.recipe.prior import Recipe
@@ -33,6 +33,7 @@ class PriorLesson(Lesson):
     def __init__(self, recipe: Recipe) -> None:
         self.recipe, self.workers = recipe, recipe.workers
         self.measured = [f"{m}_{s:g}" for m in ("psnr", "ssim") for s in recipe.validation.sigmas]
+        self.parts = ("frequency", "total") if recipe.loss.frequency else ()
 
     def model(self) -> DiffusionPrior:
         """An untrained prior."""
@@ -78,14 +79,20 @@ class PriorLesson(Lesson):
         errors = (out.float() - target).square().mean(dim=(1, 2, 3))
         sigma = prior.schedule.sigma(t)
         total = balanced(balance, recipe.loss.weighting == "balanced", sigma, errors)
+        parts = {}
         if recipe.loss.frequency:
-            total = total + recipe.loss.frequency * frequency_loss(prior.x0_from(out.float(), x_t, t), x0)
-        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors))
+            frequency = frequency_loss(prior.x0_from(out.float(), x_t, t), x0)
+            total = total + recipe.loss.frequency * frequency
+            parts = {"frequency": frequency, "total": total}
+        return Loss(total, errors.mean(), lambda: balance.update(sigma, errors), parts)
 
     def validate(self, average: DiffusionPrior) -> dict[str, float]:
         """PSNR and SSIM of denoising in one evaluation."""
         figures = validate(average, self.crops, self.recipe.validation.sigmas)
-        return figures | {"val_loss": mean_error(average, self.crops, self.recipe.noise)}
+        noise, frequency = mean_losses(average, self.crops, self.recipe.noise)
+        if weight := self.recipe.loss.frequency:
+            figures |= {"val_frequency": frequency, "val_total": noise + weight * frequency}
+        return figures | {"val_loss": noise}
 
     def score(self, figures: dict[str, float]) -> float:
         """Mean PSNR over the noise levels."""

@@ -28,6 +28,8 @@ class RestorerLesson(RestorationLesson["RestorerRecipe"]):
 
     def __init__(self, recipe: RestorerRecipe) -> None:
         super().__init__(recipe, ["psnr_in", "psnr_out", "ssim_in", "ssim_out"])
+        parts = ["spatial", "frequency"] if recipe.loss.name == "multiscale" else []
+        self.parts = (*parts, *(["gradient_norm"] if recipe.loss.gradient_penalty else []))
 
     def model(self) -> Restorer:
         """An untrained restorer."""
@@ -45,12 +47,12 @@ class RestorerLesson(RestorationLesson["RestorerRecipe"]):
         x, y = batch
         with autocast(self.recipe, x.device):
             outputs = state.model.network(y)
-        plain = losses.restoration(self.recipe.loss, outputs, x)
+        plain, parts = losses.restoration(self.recipe.loss, outputs, x)
         total = plain
         if self.recipe.loss.gradient_penalty:
             norm = losses.gradient_norm(plain, list(state.model.parameters()))
-            total = plain + self.recipe.loss.gradient_penalty * norm
-        return Loss(total, plain, nothing)
+            total, parts = plain + self.recipe.loss.gradient_penalty * norm, {**parts, "gradient_norm": norm}
+        return Loss(total, plain, nothing, parts)
 
     @torch.no_grad()
     def validate(self, average: Restorer) -> dict[str, float]:
@@ -59,7 +61,8 @@ class RestorerLesson(RestorationLesson["RestorerRecipe"]):
         outputs = self._outputs(average, y)
         scores = figures.scores("in", figures.middle(y, average.channels), x)
         scores |= figures.scores("out", outputs[0].numpy(), x)
-        return scores | {"val_loss": float(losses.restoration(self.recipe.loss, outputs, torch.from_numpy(x)))}
+        loss, parts = losses.restoration(self.recipe.loss, outputs, torch.from_numpy(x))
+        return scores | {"val_loss": float(loss), **{f"val_{k}": float(v) for k, v in parts.items()}}
 
     def _outputs(self, average: Restorer, y: np.ndarray) -> tuple[Tensor, ...]:
         device = next(average.parameters()).device

@@ -13,6 +13,11 @@ Alteration = Literal[
 ]
 
 
+Layout = Literal["images", "gopro", "rsblur", "ct_sequence"]
+#: study 004's: the whole of torchvision's transforms of those names, which change what a blur did to a pixel
+Colour = Literal["jitter", "autoaugment"]
+
+
 class Part(BaseModel):
     """A section of a recipe: typed, nothing unknown in it."""
 
@@ -20,10 +25,12 @@ class Part(BaseModel):
 
 
 class Source(Part):
-    """Images: a folder (``path``, relative to the data root) or a dataset plug-in with its settings.
+    """Images: a folder (``path``, relative to the data root), a dataset plug-in with its settings, or a mix of such.
 
     ``repeat`` draws images whose name matches a glob more often: {"cid22_*": 3}. ``limit`` takes so many of a
-    folder's images, spread evenly over their names.
+    folder's images or recorded pairs, spread evenly over their names. Of a ``mix`` every source has its ``share`` of
+    the draws, all alike by default, however many images it has; ``layout`` is that of a folder of pairs where the mix
+    has several.
     """
 
     path: str | None = None
@@ -31,12 +38,24 @@ class Source(Part):
     settings: dict[str, Any] = {}
     repeat: dict[str, float] = {}
     limit: int | None = Field(default=None, ge=1)
+    mix: tuple[Source, ...] = ()
+    share: float = Field(default=1.0, gt=0)
+    layout: Layout | None = None
 
     @model_validator(mode="after")
     def _one(self) -> Source:
-        if (self.path is None) == (self.dataset is None):
-            raise ValueError("give either path (a folder of images) or dataset (the name of a plug-in)")
+        if (self.path is not None) + (self.dataset is not None) + bool(self.mix) != 1:
+            raise ValueError(
+                "give either path (a folder of images), dataset (the name of a plug-in) or mix (several)"
+            )
+        if any(s.mix for s in self.mix):
+            raise ValueError("a mix holds folders and datasets, no mixes")
         return self
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """Those of a mix, or this one."""
+        return self.mix or (self,)
 
 
 class Data(Part):
@@ -67,11 +86,12 @@ class Augment(Part):
 
     ``resize``: take the whole image, resized to the training size, in place of a crop.
     ``one_of``: each training image gets one of these (see ``bench.train.data.alter``), all equally likely.
+    ``colour``: what study 004 tried and gave up: "jitter", "autoaugment", in this order; a pair's pictures alike.
     """
 
     resize: bool = False
     one_of: tuple[Alteration, ...] = ()
-
+    colour: tuple[Colour, ...] = ()
     flips: tuple[Literal["horizontal", "vertical"], ...] = ("horizontal",)
     scale: float = Field(default=0.5, gt=0, le=1)
     scale_share: float = Field(default=0.5, ge=0, le=1)
@@ -101,7 +121,8 @@ class BaseRecipe(Part):
     ``init``: shipped weights, or a .safetensors file of ours, to start from in place of random ones.
     ``parameters``: how many the network must have, where that is known from elsewhere. ``compile``: torch.compile, on
     a GPU. ``accumulate``: so many batches make the gradient of a step. ``workers``: processes that make batches ahead
-    of the step; 0 makes them in between.
+    of the step; 0 makes them in between. ``keep``: how many of the last validations leave their weights and pictures
+    in folders of their own.
     """
 
     name: str = Field(pattern=r"^[a-z0-9_]+$")
@@ -118,6 +139,7 @@ class BaseRecipe(Part):
     workers: int = Field(default=0, ge=0)
     steps: int = Field(ge=1)
     checkpoint_minutes: float = Field(default=5.0, gt=0)
+    keep: int = Field(default=0, ge=0)
     precision: Literal["fp32", "bf16"] = "fp32"
     compile: bool = False
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -125,13 +147,15 @@ class BaseRecipe(Part):
 
     #: What may change when a training is resumed: lengths, device, intervals and where data lies.
     free: ClassVar[tuple[str, ...]] = (
-        "summary", "parameters", "steps", "validation", "checkpoint_minutes", "device", "data", "compile", "workers",
+        "summary", "parameters", "steps", "validation", "checkpoint_minutes", "keep", "device", "data", "compile",
+        "workers",
     )  # fmt: skip
 
     def identity(self) -> dict[str, Any]:
         """What must not change when a training is resumed: all but ``free`` and the length of the decay."""
         fixed = self.model_dump(mode="json", exclude={**dict.fromkeys(self.free, True), "optimiser": {"decay"}})
-        return {**fixed, "repeat": self.data.train.repeat}
+        mixed = [[s.share, s.repeat] for s in self.data.train.mix]
+        return {**fixed, "repeat": self.data.train.repeat, "mix": mixed}
 
     @property
     def sha(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +19,14 @@ RestorationRecipe = ConditionalRecipe | RestorerRecipe | UnrolledRecipe
 AnyRecipe = Recipe | RestorationRecipe
 
 
-def read(path: Path, **overrides: Any) -> AnyRecipe:
-    """The recipe in a YAML file, of the kind that it names; ``overrides`` replace top-level entries.
+def read(path: Path, changes: Mapping[str, Any] | None = None, **overrides: Any) -> AnyRecipe:
+    """The recipe in a YAML file, of the kind that it names.
+
+    Args:
+        path: the file.
+        changes: entries by their place, as in {"network.upsample": "pixel_shuffle"}. With another network the recipe
+            is no longer held to the number of its ``parameters``.
+        overrides: top-level entries in place of the file's.
 
     Raises RecipeError.
     """
@@ -28,12 +36,29 @@ def read(path: Path, **overrides: Any) -> AnyRecipe:
         raise RecipeError(f"{path}: cannot be read as a recipe: {error}") from error
     if not isinstance(given, dict):
         raise RecipeError(f"{path}: a recipe is a mapping of name, summary, data, size, network, steps and more")
+    given = changed(given, changes or {})
     try:
         return model_of(str(given.get("kind", "prior"))).model_validate({**given, **overrides})
     except ValidationError as error:
         raise RecipeError(f"{path}: {describe(error)}") from error
     except SettingError as error:
         raise RecipeError(f"{path}: {error}") from error
+
+
+def changed(given: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """A recipe's mapping with entries changed or added. Raises RecipeError where one lies in what is no mapping."""
+    given = deepcopy(given)
+    for place, value in changes.items():
+        *sections, name = place.split(".")
+        at = given
+        for section in sections:
+            at = at.setdefault(section, {})
+            if not isinstance(at, dict):
+                raise RecipeError(f"{place}: {section} is no section of the recipe")
+        at[name] = value
+    if any(place.startswith("network") for place in changes) and "parameters" not in changes:
+        given.pop("parameters", None)
+    return given
 
 
 def model_of(kind: str) -> type[AnyRecipe]:

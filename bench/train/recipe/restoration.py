@@ -13,7 +13,7 @@ from bench.methods.networks.conditional import ConditionalConfig
 from bench.methods.networks.convir import ConvIRConfig
 from bench.methods.networks.restorer import RestorerConfig
 from bench.methods.networks.unrolled import UnrolledConfig
-from bench.train.recipe.base import BaseRecipe, NoiseConfig, Part, ScheduleConfig, fit
+from bench.train.recipe.base import BaseRecipe, Layout, NoiseConfig, Part, ScheduleConfig, fit
 
 
 class Degradation(Part):
@@ -80,7 +80,7 @@ class PairsConfig(Part):
         tested: share at the very end of a ct_sequence that neither sees, since it is tested on.
     """
 
-    layout: Literal["images", "gopro", "rsblur", "ct_sequence"] = "images"
+    layout: Layout = "images"
     blurred: Literal["blur", "blur_gamma"] = "blur"
     halved: bool = False
     holdout: float = Field(default=0.25, gt=0, lt=1)
@@ -119,11 +119,13 @@ class _Restoration(BaseRecipe):
 
     @model_validator(mode="after")
     def _pairs_fit(self) -> _Restoration:
-        layout = self.pairs.layout
-        if layout == "images" and self.degradation is None:
-            raise ValueError("sharp images need a degradation section: what blurs them")
-        if layout in ("gopro", "rsblur") and self.degradation is not None:
-            raise ValueError(f"{layout} pairs are recorded: there is nothing for a degradation to do")
+        for layout in sorted(
+            {s.layout or self.pairs.layout for d in (self.data.train, self.data.val) for s in d.sources}
+        ):
+            if layout == "images" and self.degradation is None:
+                raise ValueError("sharp images need a degradation section: what blurs them")
+            if layout in ("gopro", "rsblur") and self.degradation is not None:
+                raise ValueError(f"{layout} pairs are recorded: there is nothing for a degradation to do")
         if self.augment.resize or self.augment.one_of:
             raise ValueError("augment: resize and one_of are not for restoration")
         return self
