@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from bench.errors import PluginError, RecipeError, ResultError, did_you_mean
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from bench.grid.cells import Cell
     from bench.methods.diffusion.denoiser import PriorModel
     from bench.methods.diffusion.schedule import Schedule
@@ -37,7 +39,7 @@ def reverse(cell: Cell, row: Row, file: Path, frames: int) -> str:
     run = trace(cell, device if device == "cpu" or torch.cuda.is_available() else "cpu", frames)
     heads = [
         "truth" if run.truth is not None else "",
-        *(f"evaluation {s.index + 1}\nσ = {s.sigma:.3g}" for s in run.states),
+        *(f"evaluation {s.number + 1}\nσ = {s.sigma:.3g}" for s in run.states),
         "",
     ]
     rows = [
@@ -66,7 +68,7 @@ def forward(name: str, file: Path, frames: int, image: Path | None) -> str:
     schedule, model = _schedule(name)
     states = process.forward(schedule, process.picture_for(getattr(model, "channels", 1), image), frames, model)
     heads = [f"t = {s.t:g}\nσ = {s.sigma:.3g}" for s in states]
-    rows = [("$x_t$", [s.x for s in states])]
+    rows: list[tuple[str, list[np.ndarray | None]]] = [("$x_t$", [s.x for s in states])]
     if model is not None:
         rows.append(("$\\hat{x}_0$", [s.x0 for s in states]))
     draw_forward(process.curves(schedule), heads, rows, file)

@@ -22,7 +22,8 @@ PSNR, CRPS = "psnr", "crps"
 
 #: experiments of the studies whose form a report can take: study, then its table or figure
 STUDIES = (
-    "001_table1", "001_table3", "001_table4", "001_fig4", "001_gopro", "002_variational", "002_swinir",
+    "000_dps_reddiff", "001_table1", "001_table3", "001_table4", "001_fig4", "001_gopro", "002_variational",
+    "002_swinir", "003_vpsde",
 )  # fmt: skip
 
 

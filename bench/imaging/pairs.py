@@ -55,7 +55,7 @@ class View:
 
 
 def spread(names: list[_Item], limit: int | None) -> list[_Item]:
-    """``limit`` of the names, or of items in their order, evenly over all: neighbouring frames of a video are alike."""
+    """``limit`` of the items, in their order, evenly over all: neighbouring frames of a video are alike."""
     if limit is None or limit >= len(names):
         return names
     if limit < 1:

@@ -34,13 +34,13 @@ class State(NamedTuple):
     """One evaluation.
 
     Attributes:
-        index: its number in the run, from 0.
+        number: of it in the run, from 0.
         sigma: noise-to-signal ratio of x_t, in [-1, 1] units.
         x: x_t, (C, H, W) in [0, 1] units, not clipped; on the sampler's canvas, which may reach beyond the sensor.
         x0: E[x_0 | x_t], likewise.
     """
 
-    index: int
+    number: int
     sigma: float
     x: np.ndarray
     x0: np.ndarray
@@ -69,7 +69,7 @@ class Run:
 class _Asked(NamedTuple):
     """An evaluation: the bound method of the denoiser, x_t and the steps t of its images."""
 
-    index: int
+    number: int
     call: Any
     x: torch.Tensor
     t: torch.Tensor
@@ -105,8 +105,8 @@ class Trace(Cost):
     def chosen(self, chains: int) -> tuple[list[State], int]:
         """Evenly spread states of the first of so many chains, one after the other, and its number of evaluations."""
         length = self.evaluations // chains
-        first = [s for s in self.states if s.index < length]
-        if self._latest is not None and first[-1].index < self._latest.index < length:
+        first = [s for s in self.states if s.number < length]
+        if self._latest is not None and first[-1].number < self._latest.number < length:
             first.append(self._state(self._latest))
         places = np.linspace(0, len(first) - 1, min(self.most, len(first))).round().astype(int)
         return [first[i] for i in places], length
@@ -115,7 +115,7 @@ class Trace(Cost):
     def _state(self, asked: _Asked) -> State:
         x0 = asked.call(asked.x, asked.t)
         sigma = float(asked.call.__self__.schedule.sigma(asked.t[:1]))
-        return State(asked.index, sigma, _numpy(self.state(asked.x)), _numpy(self.estimate(x0)))
+        return State(asked.number, sigma, _numpy(self.state(asked.x)), _numpy(self.estimate(x0)))
 
 
 def trace(cell: Cell, device: str, frames: int = 8) -> Run:

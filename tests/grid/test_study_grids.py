@@ -23,6 +23,7 @@ from tests.restoration import UNET, write_conditional
 SETTINGS = {
     "seed000_dps_reddiff": 2,
     "seed001_fig4": 12,
+    "seed001_fig4_networks": 12,
     "seed001_table3": 6,
     "seed001_table4": 4,
     "seed002_swinir": 2,

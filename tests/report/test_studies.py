@@ -96,7 +96,7 @@ def test_denoising_shows_noisy_denoised_and_the_paired_improvement_beside_what_w
     assert table.groups == [("PSNR", 3), ("SSIM", 3)]
     assert table.heads == ["noisy", "denoised", "improvement"] * 2
     assert texts(table, "tv") == ["17.50", "20.50", "+3.00", "0.350", "0.410", "+0.060"]
-    assert texts(table, "published") == ["17.21", "19.66", "+2.44", "0.5372", "0.5364", "−0.0008"]
+    assert texts(table, "published", HEADING) == ["17.21", "19.66", "+2.44", "0.5372", "0.5364", "−0.0008"]
     assert [e.label for e in table.lines] == ["wiener", "tv", "published"]
 
 

@@ -70,7 +70,7 @@ def test_a_watched_sampler_comes_to_the_same_estimate_to_the_last_bit(solver: st
 
 def test_the_states_lead_from_noise_to_the_picture(tmp_path: Path) -> None:
     run = trace(cell(tmp_path, "adjoint_ddim: {steps: 40}"), "cpu", frames=5)
-    assert [s.index for s in run.states] == [0, 10, 20, 30, 39]
+    assert [s.number for s in run.states] == [0, 10, 20, 30, 39]
     sigmas = [s.sigma for s in run.states]
     assert sigmas == sorted(sigmas, reverse=True)
     first, last = run.states[0], run.states[-1]
@@ -114,7 +114,7 @@ def test_a_long_run_is_thinned_as_it_goes() -> None:
         assert len(watch.states) <= 33
     states, evaluations = watch.chosen(chains=1)
     assert (watch.nfe_forward, evaluations, len(states)) == (1000, 1000, 8)
-    assert states[0].index == 0
-    assert states[-1].index == 999
-    assert all(s.x[0, 0, 0] == s.index == 2 * s.x0[0, 0, 0] for s in states)
-    assert [s.index for s in watch.chosen(chains=2)[0]][-1] < 500
+    assert states[0].number == 0
+    assert states[-1].number == 999
+    assert all(s.x[0, 0, 0] == s.number == 2 * s.x0[0, 0, 0] for s in states)
+    assert [s.number for s in watch.chosen(chains=2)[0]][-1] < 500

@@ -50,15 +50,24 @@ def changed(given: dict[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]
     given = deepcopy(given)
     for place, value in changes.items():
         *sections, name = place.split(".")
-        at = given
+        at: Any = given
         for section in sections:
-            at = at.setdefault(section, {})
-            if not isinstance(at, dict):
-                raise RecipeError(f"{place}: {section} is no section of the recipe")
+            at = _entry(at, section, place)
+        if not isinstance(at, dict):
+            raise RecipeError(f"{place}: what it lies in is no section of the recipe")
         at[name] = value
     if any(place.startswith("network") for place in changes) and "parameters" not in changes:
         given.pop("parameters", None)
     return given
+
+
+def _entry(at: Any, name: str, place: str) -> Any:
+    """The section of that name, made where there is none, or an entry of a list by its number from 0."""
+    if isinstance(at, list) and name.isdigit() and int(name) < len(at):
+        return at[int(name)]
+    if not isinstance(at, dict):
+        raise RecipeError(f"{place}: {name} is no section of the recipe")
+    return at.setdefault(name, {})
 
 
 def model_of(kind: str) -> type[AnyRecipe]:
