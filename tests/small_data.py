@@ -39,7 +39,7 @@ def lay_out(root: Path, side: int = 104) -> Path:
     for folder in ("photos-train", "photos-val", "ct-train", "ct-val", "radiographs", "blurred-photographs"):
         for i in range(2):
             _save(root / folder / f"{i}.png", i, side)
-    for i in range(24):
+    for i in range(50):  # so many that a tenth of them is a burst of five
         _save(root / f"ct-sequence/{i:03d}.png", 0, side)
     for part, sequence, kind in (
         (p, s, k) for p in ("train", "test") for s in ("GOPR1", "GOPR2") for k in ("sharp", "blur")

@@ -98,8 +98,8 @@ def slow_if(commands: list[str], slow: Callable[[str], bool]) -> list[Any]:
 
 
 RUNS = [c for c in COMMANDS if c.startswith("bench run")]
-#: those of one or two solvers without a network of their own
-QUICK = ("'adjoint_ddim' in label", "solver == 'dps'", "L1 by autograd", "KL fidelity", "wiener_admm_tv", "_real")
+#: those of few solvers without a network that takes seconds to import
+QUICK = ("L1 by autograd", "KL fidelity", "wiener_admm_tv", "_real")
 
 
 @pytest.mark.parametrize("command", slow_if(RUNS, lambda c: not any(q in c for q in QUICK)))

@@ -46,15 +46,15 @@ def command(
 
     Exits 1 if a metric differs, or if the cell fails again: its traceback and what it printed are shown.
     """
-    from bench.cli import strips
+    from bench.cli.strips import draw_forward, draw_reverse, place
 
     if forward:
-        typer.echo(strips.forward(key, strips.place(out, f"forward_{Path(key).stem}"), frames, image))
+        typer.echo(draw_forward(key, place(out, f"forward_{Path(key).stem}"), frames, image))
         return
     run, row = _find(key, runs)
     if reverse:
-        file = strips.place(out, f"reverse_{row['cell_key'][:8]}")
-        typer.echo(strips.reverse(_cell(run, row), row, file, frames))
+        file = place(out, f"reverse_{row['cell_key'][:8]}")
+        typer.echo(draw_reverse(_cell(run, row), row, file, frames))
         return
     fresh = _again(run, row) if rerun else {}
     if as_json:

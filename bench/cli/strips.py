@@ -28,7 +28,7 @@ def place(out: Path | None, name: str) -> Path:
     return file
 
 
-def reverse(cell: Cell, row: Row, file: Path, frames: int) -> str:
+def draw_reverse(cell: Cell, row: Row, file: Path, frames: int) -> str:
     """Draw the states of a cell's sampler into ``file``; returns what to tell the user."""
     import torch
 
@@ -60,9 +60,9 @@ def _agreement(run: Run, row: Row) -> str:
     return f"; {', '.join(differing)} differ from the row" if differing else "; the row's metrics to the last bit"
 
 
-def forward(name: str, file: Path, frames: int, image: Path | None) -> str:
+def draw_forward(name: str, file: Path, frames: int, image: Path | None) -> str:
     """Draw the schedule and the forward process of a prior or a recipe; returns what to tell the user."""
-    from bench.report.figures.strip import draw_forward
+    from bench.report.figures import strip
     from bench.running import forward as process
 
     schedule, model = _schedule(name)
@@ -71,7 +71,7 @@ def forward(name: str, file: Path, frames: int, image: Path | None) -> str:
     rows: list[tuple[str, list[np.ndarray | None]]] = [("$x_t$", [s.x for s in states])]
     if model is not None:
         rows.append(("$\\hat{x}_0$", [s.x0 for s in states]))
-    draw_forward(process.curves(schedule), heads, rows, file)
+    strip.draw_forward(process.curves(schedule), heads, rows, file)
     return f"{file}: {len(schedule)} levels, σ from {_sigma(schedule, 0):.3g} to {_sigma(schedule, -1):.3g}"
 
 

@@ -204,7 +204,7 @@ def test_every_experiment_that_a_grid_may_name_has_a_form_and_a_grid_that_ships(
     assert set(STUDIES) == set(schema.STUDIES)
     folder = built_in_folder("grids")
     assert folder is not None
-    named = {read_grid(find_grid(path.stem)).study for path in folder.glob("seed00[12]_*.yaml")}
+    named = {read_grid(find_grid(path.stem)).study for path in folder.glob("seed00[0-3]_*.yaml")}
     assert named - {None} == set(STUDIES)  # grids on pictures without a truth follow no table
 
 

@@ -149,7 +149,7 @@ def test_pylops_tv_haar_is_lowest_in_its_objective_on_the_way_to_what_lowers_its
     W = DWT2D((32, 32), wavelet="haar", level=3)
 
     def objective(x: torch.Tensor) -> float:
-        wavelets = np.abs(W @ x[0, 0].numpy().astype(np.float64).ravel()).sum()
+        wavelets = np.abs(W.matvec(x[0, 0].numpy().astype(np.float64).ravel())).sum()
         fit = (p.blur.A(x) - p.y).square().sum() / 2
         return float(fit + lam * (differences(x, "neumann").abs().sum() + haar * wavelets))
 

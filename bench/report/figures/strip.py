@@ -44,7 +44,8 @@ def draw_forward(
 
     with style():
         figure = plt.figure(figsize=(SIDE * len(heads), SIDE * len(rows) + 3.2), layout="constrained")
-        above, below = np.ravel(figure.subfigures(2, 1, height_ratios=[2.5, SIDE * len(rows) + 0.7]))
+        halves = figure.add_gridspec(2, 1, height_ratios=[2.5, SIDE * len(rows) + 0.7])
+        above, below = (figure.add_subfigure(half) for half in (halves[0], halves[1]))
         for ax, (title, lines) in zip(np.ravel(above.subplots(1, len(curves))), curves.items(), strict=True):
             for colour, (label, values) in zip((INK, *COLOURS[1:]), lines.items(), strict=False):
                 ax.plot(np.arange(len(values)), values, color=colour, label=label)
