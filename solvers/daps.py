@@ -50,7 +50,7 @@ class DAPS(Solver):
             # A draw of N(x̂_0, r²), moved by the data of a draw of the noise: exact for Gaussians (perturb and solve).
             x0 = x0_hat + r * task.noise() * (following > 0)
             seen = task.y + task.variance.sqrt() * task.sensor_noise() * (following > 0)
-            shift, multiplier = task.shift(seen - task.A(x0), x0.new_tensor(r**2), multiplier)
+            shift, multiplier = task.shift(seen - task.A(x0), x0.new_full((), r**2), multiplier)
             x0 = x0 + shift
         return task.estimate(x0)
 

@@ -45,7 +45,7 @@ class DiffPIR(Solver):
         for now, then in steps:
             x0 = task.x0(x, now)
             # argmin |y - A x|² / (2 σ_y²) + λ |x - x0|² / (2 σ_t²)
-            C = x0.new_tensor(now.sigma**2 / self.lam)
+            C = x0.new_full((), now.sigma**2 / self.lam)
             shift, multiplier = task.shift(task.y - task.A(x0), C, multiplier)
             x0 = x0 + shift
             x = renoise(x, x0, now, then, self.zeta, task.noise())

@@ -63,7 +63,7 @@ class PiGDM(Solver):
         v = s² S / (a² S + s²), and x̂_0 moves v |k|² / (r² |k|² + σ²) of the way to the data: with r² = s² up to S
         times too far. In few steps that is an explicit step beyond its stability; r² >= v never passes the data.
         """
-        published = task.y.new_tensor(now.s**2)
+        published = task.y.new_full((), now.s**2)
         if self.variance == "published":
             return published
         measured = task.prior.error_power(now.sigma, task.shape, task.y)

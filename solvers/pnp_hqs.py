@@ -38,7 +38,7 @@ class PnpHqs(Solver):
         """x_k = prox of the data at z_{k-1} (eq. 6a), z_k = denoiser of level σ_k at x_k (eq. 6b)."""
         task = Task(problem, self.photons)
         z, multiplier = task.wiener(), None
-        last = [min(self.last * float(s), self.first) for s in task.sigma]
+        last = [min(self.last * s, self.first) for s in task.sigma.flatten().tolist()]
         for k in range(self.steps):
             part = k / max(1, self.steps - 1)
             sigmas = [math.exp((1 - part) * math.log(self.first) + part * math.log(s)) for s in last]

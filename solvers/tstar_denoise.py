@@ -36,7 +36,7 @@ class TstarDenoise(Solver):
         if problem.psf.shape[-2:] != (1, 1):
             raise SettingError("tstar_denoise removes noise alone: use the operator identity")
         if not self.sample:
-            return task.estimate(task.denoised(task.y, [float(s) for s in task.sigma]))
+            return task.estimate(task.denoised(task.y, task.sigma.flatten().tolist()))
         y = task.mirrored()
         noise = [task.noise() for _ in range(self.sample)]  # drawn for all images at once, whatever their t*
         return task.estimate(torch.cat([self._sampled(task, y, i, noise) for i in range(task.n)]))

@@ -22,12 +22,14 @@ from bench.imaging.blur import convolve
 
 def to_opponent(x: Tensor) -> Tensor:
     """U x over the channels of (..., C, H, W)."""
-    return torch.einsum("kc,...chw->...khw", _mixing(x.shape[-3]).to(x), x)
+    if x.shape[-3] == 1:
+        return x
+    return torch.einsum("kc,...chw->...khw", _mixing(x.shape[-3], x.dtype, x.device), x)
 
 
 def from_opponent(z: Tensor) -> Tensor:
     """Uᵀ z, the inverse of ``to_opponent``."""
-    return torch.einsum("kc,...khw->...chw", _mixing(z.shape[-3]).to(z), z)
+    return torch.einsum("kc,...khw->...chw", _mixing(z.shape[-3], z.dtype, z.device), z)
 
 
 def convolve_opponent(x: Tensor, spectrum: Tensor) -> Tensor:
@@ -56,10 +58,10 @@ def shared_channels(of_prior: int, of_picture: int) -> int:
     raise SettingError(f"this prior is one of pictures with {of_prior} channels, the data have {of_picture}")
 
 
-@lru_cache(maxsize=4)
-def _mixing(channels: int) -> Tensor:
-    """U (C, C), float64: U_kc = √(2/C) cos(π k (c + 1/2) / C), the first row 1/√C."""
+@lru_cache(maxsize=8)
+def _mixing(channels: int, dtype: torch.dtype, device: torch.device) -> Tensor:
+    """U (C, C): U_kc = √(2/C) cos(π k (c + 1/2) / C), the first row 1/√C."""
     k, c = torch.meshgrid(*[torch.arange(channels, dtype=torch.float64)] * 2, indexing="ij")
     U = math.sqrt(2 / channels) * torch.cos(math.pi * k * (c + 0.5) / channels)
     U[0] /= math.sqrt(2)
-    return U
+    return U.to(device=device, dtype=dtype)

@@ -108,6 +108,13 @@ def measured_error(path: Path | str) -> ErrorPower:
     return ErrorPower.of(record["error"], record["data"])
 
 
+def _times(level: Level | Sequence[Level], x: Tensor) -> Tensor:
+    """t of each image, float64 (B,). One level for all is filled in on the device: a copy would wait for it."""
+    if isinstance(level, Level):
+        return torch.full((len(x),), level.t, dtype=torch.float64, device=x.device)
+    return torch.tensor([each.t for each in level], dtype=torch.float64, device=x.device)
+
+
 class Denoiser:
     """A prior whose calls are counted and which takes any image size.
 
@@ -135,8 +142,7 @@ class Denoiser:
             x = functional.pad(x, (0, right, 0, bottom), mode="replicate")
         if (side := getattr(self.prior, "native_size", None)) is not None and x.shape[-2:] != (side, side):
             self.notes[f"prior of {side} x {side} pixels on {x.shape[-2]} x {x.shape[-1]}"] = None
-        times = [level.t] * len(x) if isinstance(level, Level) else [each.t for each in level]
-        t = torch.tensor(times, dtype=torch.float64, device=x.device)
+        t = _times(level, x)
         self.cost.evaluation(self.prior, x, t, call=self.prior.x0)
         out = self.prior.x0(x, t)[..., :H, :W]
         if out.requires_grad:

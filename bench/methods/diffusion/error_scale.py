@@ -35,7 +35,7 @@ def error_scale(task: Task, r: Tensor, sigma: float) -> Tensor:
     is_torus = task.shape == (H, W)
     window = r.new_ones(H, W) if is_torus else hann(H, W, r)
     R = torch.fft.rfft2(to_opponent(r) * window).abs() ** 2 / (window**2).sum()
-    independent = float((window**2).sum() ** 2 / (H * W * (window**4).sum()))
+    independent = (window**2).sum() ** 2 / (H * W * (window**4).sum())
     K = task.K if is_torus else otf(task.blur.psf, (H, W)).repeat_interleave(len(r) // len(task.blur.psf), 0)
     P = task.prior.error_power(sigma, (H, W), r) * K.abs() ** 2
     weight = 0.5 * independent * conjugate_pairs(P[0, 0], W)

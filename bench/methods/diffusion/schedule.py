@@ -83,7 +83,7 @@ class Schedule:
 
     def time(self, sigma: Tensor) -> Tensor:
         """The t at which σ_t = sigma (clamped to the schedule's ends), float64: the inverse of ``sigma``."""
-        log_sigmas = self.log_sigmas.to(sigma.device)
+        log_sigmas = self._log_sigmas_on(sigma.device)
         wanted = sigma.double().log().clamp(log_sigmas[0], log_sigmas[-1])
         low = (torch.searchsorted(log_sigmas, wanted.contiguous(), right=True) - 1).clamp(0, len(self) - 2)
         return low + (wanted - log_sigmas[low]) / (log_sigmas[low + 1] - log_sigmas[low])
@@ -97,7 +97,17 @@ class Schedule:
     def _between(self, t: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         t = t.double().clamp(0, len(self) - 1)
         low = t.floor().long().clamp(max=len(self) - 2)
-        return self.log_sigmas.to(t.device), low, t - low
+        return self._log_sigmas_on(t.device), low, t - low
+
+    def _log_sigmas_on(self, device: torch.device) -> Tensor:
+        """Copied once: every evaluation of a sampler reads them."""
+        if device not in self._copies:
+            self._copies[device] = self.log_sigmas.to(device)
+        return self._copies[device]
+
+    @cached_property
+    def _copies(self) -> dict[torch.device, Tensor]:
+        return {}
 
 
 def linear_betas(steps: int) -> Tensor:
