@@ -11,7 +11,7 @@ from torch import Tensor
 from bench import PluginError, Problem, SettingError, Solver, SolverError, import_object, tunable
 from bench.errors import did_you_mean
 from bench.methods.classical.padding import crop, surround
-from bench.methods.libraries.deepinv_models import ModelSpec, fresh
+from bench.methods.libraries.deepinv_models import ModelSpec, counting, fresh
 from bench.methods.libraries.deepinv_presets import PRESETS, circular_physics, scene_physics
 from bench.methods.libraries.planes import by_image, scene_start
 
@@ -57,7 +57,7 @@ class DeepinvModel(Solver):
             model = preset.build(self.weight * preset.lam(problem), scene_start(problem), self.options or {})
         else:
             model = fresh(self._spec(), str(problem.y.device))
-        with torch.no_grad():
+        with torch.no_grad(), counting(problem.cost):
             if self.circular or (preset is not None and preset.circular):
                 y, sides = surround(problem, self.padding)
                 return crop(model(y, circular_physics(problem, y)), sides)

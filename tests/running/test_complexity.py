@@ -14,12 +14,17 @@ from bench.contracts import Cost
 from bench.methods.diffusion.denoiser import Denoiser
 from bench.methods.diffusion.levels import at_sigma
 from bench.methods.diffusion.power_law import PHOTOGRAPHS, GaussianImages
+from bench.methods.networks.restoration_weights import load_unrolled
 from bench.methods.networks.weights import load
 from bench.plugins.weights import find_weights
 from bench.running.complexity import complexity, measured
 from bench.running.runner import Finished
 from tests.make_solver import made
 from tests.methods.test_prior_plugins import problem
+from tests.problems import camera
+from tests.problems import problem as small
+from tests.solvers.test_unrolled import CONFIG
+from tests.solvers.test_unrolled import write as write_unrolled
 
 
 def conv(C: int, K: int, k: int) -> nn.Conv2d:
@@ -66,6 +71,35 @@ def test_a_sampler_multiplies_what_its_prior_does_in_every_step() -> None:
     assert alone["parameters"] == photos.card["parameters"]
     assert alone["macs"]
     assert complexity(given.cost, 1) == {"parameters": alone["parameters"], "macs": 5 * alone["macs"]}
+
+
+def test_an_unrolled_solver_multiplies_what_its_denoiser_does_in_every_step(tmp_path: Path) -> None:
+    given, _ = small([camera(32)])
+    path = write_unrolled(tmp_path / "w.safetensors")
+    made("unrolled", weights=str(path)).solve(given)
+    (evaluated,) = given.cost.evaluated.values()
+    once, _ = measured(evaluated.call, evaluated.inputs, backward=False)
+    card = complexity(given.cost, 1)
+    assert (given.cost.nfe_forward, given.cost.nfe_backward) == (CONFIG.steps, 0)
+    assert card == {"parameters": sum(p.numel() for p in load_unrolled(path).parameters()), "macs": 3 * once}
+    assert once > 32 * 32 * 8
+
+
+def test_a_deepinv_model_counts_the_denoiser_that_it_was_given() -> None:
+    options = {"in_channels": 1, "out_channels": 1, "depth": 3, "nf": 4}
+    given, _ = small([camera(32), camera(32)], dtype=torch.float32)
+    solver = made(
+        "deepinv_model",
+        model="deepinv.optim.DPIR",
+        options={"sigma": 0.05},
+        denoiser="deepinv.models.DnCNN",
+        denoiser_options=options,
+    )
+    solver.solve(given)
+    # 8 iterations for each image, solved one by one; kernels of 3 x 3 in layers of 1 x 4, 4 x 4 and 4 x 1 channels
+    filters = 4 + 16 + 4
+    assert given.cost.nfe_forward == 2 * 8
+    assert complexity(given.cost, 2) == {"parameters": 9 * filters + 4 + 4 + 1, "macs": 8 * 9 * filters * 32**2}
 
 
 def test_without_a_network_there_is_nothing_to_count_and_a_closed_form_counts_nothing() -> None:

@@ -8,15 +8,19 @@ import json
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
+from itertools import count
 from pathlib import Path
 from typing import Any, NoReturn
 from unittest.mock import patch
+from weakref import WeakValueDictionary
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from bench.contracts import Cost
 from bench.errors import PluginError, SettingError
 from bench.methods.networks.state_dicts import filled, read_state_dict
 from bench.plugins.import_path import import_object
@@ -61,7 +65,8 @@ class ModelSpec:
         if self.path:
             # Tables that a model computes itself (DiffUNet's ᾱ) are only in files that it wrote itself.
             filled(model, {**dict(model.named_buffers()), **read_state_dict(Path(self.path))}, self.path)
-        return model.to(device).requires_grad_(False).eval()
+        model = model.to(device).requires_grad_(False).eval()
+        return _noted(model) if self.denoiser is None and any(True for _ in model.parameters()) else model
 
     def _keywords(self, make: Callable[..., object], device: str) -> dict[str, Any]:
         keywords = json.loads(self.options)
@@ -120,6 +125,48 @@ def fresh(spec: ModelSpec, device: str) -> nn.Module:
         return copy.deepcopy(_built(spec, device))
     except (TypeError, RuntimeError):  # it holds a generator, a lock, a tensor with history
         return spec.build(device)
+
+
+@contextmanager
+def counting(cost: Cost) -> Iterator[None]:
+    """Count the passes of networks of any ``ModelSpec`` within.
+
+    A network is what has parameters: of a model that takes a denoiser the denoiser, which it evaluates some times in
+    each solution; of an optimisation without one, nothing.
+    """
+    before = _cost.set(cost)
+    try:
+        yield
+    finally:
+        _cost.reset(before)
+
+
+_cost: ContextVar[Cost | None] = ContextVar("cost", default=None)
+_numbers = count()
+#: networks as they were built: what their copies count as, so that parameters are there once, however many images
+_originals: WeakValueDictionary[str, nn.Module] = WeakValueDictionary()
+
+
+def _noted(network: nn.Module) -> nn.Module:
+    network._of_spec = str(next(_numbers))  # type: ignore[assignment]  # a plain attribute, which copies have too
+    _originals[str(network._of_spec)] = network
+    network.register_forward_hook(_count, with_kwargs=True)
+    return network
+
+
+def _count(network: nn.Module, inputs: tuple[Any, ...], named: dict[str, Any], out: object) -> None:
+    cost = _cost.get()
+    if cost is None:
+        return
+
+    def backward(_: Tensor) -> None:
+        cost.nfe_backward += 1
+
+    original = _originals.get(str(network._of_spec), network)
+    cost.evaluation(original, *inputs, call=partial(network, **named))
+    # Not through a module's backward hook, which turns outputs into views: they could not be changed in place.
+    if isinstance(out, Tensor) and out.requires_grad:
+        out.register_hook(backward)
 
 
 @lru_cache(maxsize=2)

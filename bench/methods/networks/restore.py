@@ -109,6 +109,5 @@ def unroll(problem: Problem, weights: str) -> Tensor:
     from bench.methods.networks.half_quadratic import Seen
 
     model = load_unrolled(weights, problem.y.dtype, str(problem.y.device))
-    problem.cost.nfe_forward += model.config.steps
     scene = model(Seen.of(problem, model.config.stride))
     return ((problem.blur.crop(scene) + 1) / 2).reshape(problem.y.shape)

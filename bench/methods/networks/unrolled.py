@@ -118,7 +118,9 @@ class UnrolledNet(nn.Module):
             variance = (alpha[:, k] * posterior_variance(seen, C)).clamp(min=LEAST)
             shift, multiplier = seen.shift(seen.residual(z), C, multiplier)
             multiplier = multiplier.detach()
-            z = self.denoise(z + shift, z, variance.sqrt().flatten(), k)
+            given = z + shift, z, variance.sqrt().flatten(), k
+            seen.cost.evaluation(self, *given, call=self.denoise)
+            z = self.denoise(*given)
             tau = beta[:, k] * variance
         return z
 
