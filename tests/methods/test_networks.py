@@ -257,18 +257,6 @@ def test_a_restorer_takes_any_size(config: RestorerConfig, size: tuple[int, int]
     assert model(torch.rand(2, 1, *size)).shape == (2, 1, *size)
 
 
-def test_biggan_blocks_resample_in_every_level_and_not_in_attention_alone():
-    """DownBlock2D would ignore downsample_type: the recipe must name the blocks that do not."""
-    plain = UNET.model_copy(update={"channels": (8, 8, 8), "attention": (False, True, False)})
-    network = ConditionalUNet(plain.model_copy(update={"biggan": True}))
-    kinds = [type(b).__name__ for b in [*network.unet.down_blocks, *network.unet.up_blocks]]
-    assert kinds == [
-        "ResnetDownsampleBlock2D", "AttnDownBlock2D", "ResnetDownsampleBlock2D",
-        "ResnetUpsampleBlock2D", "AttnUpBlock2D", "ResnetUpsampleBlock2D",
-    ]  # fmt: skip
-    assert not [m for m in network.modules() if type(m).__name__ in ("Downsample2D", "Upsample2D") and m.use_conv]
-
-
 def test_no_head_dimension_means_a_single_head():
     network = ConditionalUNet(UNET.model_copy(update={"channels": (8, 16), "head_dim": None}))
     heads = {m.heads for m in network.modules() if type(m).__name__ == "Attention"}

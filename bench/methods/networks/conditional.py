@@ -74,7 +74,7 @@ class ConditionalConfig(BaseModel):
 
 
 class ConditionalUNet(nn.Module):
-    """UNet2DModel on x_t and what it is given, folded: (B, C, H, W), (B,), (B, k C, H, W) -> (B, C, H, W)."""
+    """A U-Net on x_t and what it is given, folded: (B, C, H, W), (B,), (B, k C, H, W) -> (B, C, H, W)."""
 
     def __init__(self, config: ConditionalConfig) -> None:
         super().__init__()
@@ -89,7 +89,7 @@ class ConditionalUNet(nn.Module):
         """The prediction at x_t and real steps t. Raises SettingError for sides off the stride."""
         refuse_sides(x, self.config.stride, self.config.least)
         folded = fold(torch.cat([x, given], 1), self.config.space_to_depth)
-        return unfold(self.unet(folded, t).sample, self.config.space_to_depth)
+        return unfold(self.unet(folded, t), self.config.space_to_depth)
 
 
 class Conditional(nn.Module):

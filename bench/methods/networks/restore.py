@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from bench.methods.networks.unrolled import Unrolled
     from bench.methods.problem import Problem
 
-# These networks come from diffusers and deepinv, whose import takes seconds: only for solvers that need it.
+# Some of these networks come from deepinv, whose import takes seconds: only for solvers that need it.
 
 
 @lru_cache(maxsize=4)

@@ -1,9 +1,9 @@
-"""The U-Nets of the diffusion priors: diffusers' UNet2DModel, with a space-to-depth front for CPUs."""
+"""The U-Nets of the diffusion priors, with a space-to-depth front for CPUs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
 from bench.errors import SettingError
-
-if TYPE_CHECKING:
-    from diffusers.models.unets.unet_2d import UNet2DModel
+from bench.methods.networks.unet2d import UNet2D
 
 
 class UNetConfig(BaseModel):
@@ -93,33 +91,23 @@ class Levels(Protocol):
         ...
 
 
-def unet2d(config: Levels, inputs: int, outputs: int, *, biggan: bool = False) -> UNet2DModel:
-    """The UNet2DModel of diffusers with so many channels in and out, every level but the last halving the sides.
-
-    DownBlock2D and UpBlock2D ignore ``downsample_type`` and ``upsample_type`` in silence, so that BigGAN's residual
-    resampling needs ResnetDownsampleBlock2D and ResnetUpsampleBlock2D where there is no attention.
-    """
-    from diffusers.models.unets.unet_2d import UNet2DModel
-
-    down, up = ("ResnetDownsampleBlock2D", "ResnetUpsampleBlock2D") if biggan else ("DownBlock2D", "UpBlock2D")
-    residual = {"downsample_type": "resnet", "upsample_type": "resnet", "resnet_time_scale_shift": "scale_shift"}
-    extra: dict[str, Any] = residual if biggan else {}
-    return UNet2DModel(
-        in_channels=inputs,
-        out_channels=outputs,
-        down_block_types=tuple("AttnDownBlock2D" if a else down for a in config.attention),
-        up_block_types=tuple("AttnUpBlock2D" if a else up for a in reversed(config.attention)),
-        layers_per_block=config.layers,
-        block_out_channels=config.channels,
-        attention_head_dim=config.head_dim,
-        norm_num_groups=config.groups,
+def unet2d(config: Levels, inputs: int, outputs: int, *, biggan: bool = False) -> UNet2D:
+    """The U-Net of a config with so many channels in and out."""
+    return UNet2D(
+        inputs,
+        outputs,
+        config.channels,
+        layers=config.layers,
+        attention=config.attention,
+        head_dim=config.head_dim,
+        groups=config.groups,
         dropout=config.dropout,
-        **extra,
+        biggan=biggan,
     )
 
 
 class UNet(nn.Module):
-    """UNet2DModel between a space-to-depth fold and its inverse: (B, C, H, W), (B,) -> (B, C, H, W).
+    """A U-Net between a space-to-depth fold and its inverse: (B, C, H, W), (B,) -> (B, C, H, W).
 
     Folding 2×2 pixel blocks into channels keeps every pixel and quarters the positions that the convolutions
     visit. Weights and activations are stored channels-last: several times faster than the default layout in
@@ -139,7 +127,7 @@ class UNet(nn.Module):
         if h % self.config.stride or w % self.config.stride or not h * w:
             raise SettingError(f"this network takes sides that are multiples of {self.config.stride}, not {h}×{w}")
         folded = pixel_unshuffle(x, self.config.space_to_depth).contiguous(memory_format=torch.channels_last)
-        return pixel_shuffle(self.unet(folded, t).sample, self.config.space_to_depth)
+        return pixel_shuffle(self.unet(folded, t), self.config.space_to_depth)
 
 
 def count_parameters(network: nn.Module) -> int:
