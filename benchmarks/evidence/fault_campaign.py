@@ -5,7 +5,8 @@
 Each round starts ``bench run`` in the same folder and does one harm to it: workers, their server or the run itself
 are killed or interrupted, the disk is full, files may not grow, the folder may not be written, a second run starts,
 the journal is cut, garbled, doubled or spliced, results are damaged. The last run is left in peace. It must end with
-every cell once, and the columns that measure nothing of the machine must be the same to the last bit.
+every cell once, and the columns that measure nothing of the machine must be the same to the last bit. After each
+round no process, no temporary file and no semaphore may be left.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import argparse
 import os
 import random
 import resource
+import shutil
 import signal
 import subprocess
 import sys
@@ -25,6 +27,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+
+from journal_damage import DAMAGES
 
 from bench.results import parquet as results
 
@@ -66,6 +70,9 @@ class Dice(Solver):
 #: what two runs of one grid must agree on, besides the metrics
 SAME = ("cell_key", "phase", "status", "solver", "setting", "image", "psf_index", "rep", "tuned", "y_sha", "psf_sha")
 PATIENCE = 180.0
+#: seconds in which the processes of a run that was killed must have ended
+LINGER = 20.0
+SEMAPHORES = Path("/dev/shm")
 
 
 @dataclass
@@ -97,8 +104,18 @@ class Campaign:
         output = (self.base / to).open("w")
         return subprocess.Popen(
             [*command, "--workers", str(self.workers), *more], stdout=output, stderr=output, text=True,
-            start_new_session=True, preexec_fn=partial(_prepare, limit),
+            start_new_session=True, preexec_fn=partial(_prepare, limit), env=self.environment,
         )  # fmt: skip
+
+    @property
+    def temporary(self) -> Path:
+        """Where runs put temporary files; its name marks their processes, too."""
+        return self.base / "temporary"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """Of the runs."""
+        return {**os.environ, "TMPDIR": str(self.temporary)}
 
     def lines(self) -> int:
         """Of the journal."""
@@ -113,6 +130,19 @@ class Campaign:
         while run.poll() is None and self.lines() < goal and time.monotonic() < end:
             time.sleep(0.01)
         return run.poll() is None
+
+    def look_for_leftovers(self, kind: str) -> None:
+        """Note processes, temporary files and semaphores that a round has left behind, and remove them."""
+        mark, end = f"TMPDIR={self.temporary}\0".encode(), time.monotonic() + LINGER
+        while (left := _marked(mark)) and time.monotonic() < end:
+            time.sleep(0.1)
+        for pid in left:
+            _kill(pid)
+        files = [*self.temporary.iterdir(), *(SEMAPHORES.iterdir() if self.tmpfs else ())]
+        for file in files:
+            subprocess.run(["rm", "-rf", str(file)], check=False)
+        if left or files:
+            self.faults.append(f"{kind}: left {len(left)} processes and {[f.name for f in files]}")
 
     def end(self, run: subprocess.Popen[str], kind: str, *allowed: int) -> None:
         """Wait for the end; note a hang, a traceback, and an exit code that was not to be expected."""
@@ -241,9 +271,9 @@ def break_journal(c: Campaign) -> None:
     """Cut the journal, flip bytes, double, shuffle, glue or splice lines; the next run reads what is left."""
     lines = c.journal.read_bytes().splitlines(keepends=True) if c.journal.is_file() else []
     if lines:
-        how = c.rng.choice([_cut, _flip, _double, _glue, _splice])
+        how = c.rng.choice(DAMAGES)
         c.journal.write_bytes(how(lines, c.rng))
-        c.seen[f"journal {how.__name__.strip('_')}"] += 1
+        c.seen[f"journal {how.__name__}"] += 1
     run = c.start()
     if c.progress(run, c.rng.randint(10, 60)):
         _kill(run.pid)
@@ -270,34 +300,6 @@ def _lose(c: Campaign) -> None:
     c.journal.write_bytes(b"".join(lines[: c.rng.randint(0, 120)]))
 
 
-def _cut(lines: list[bytes], rng: random.Random) -> bytes:
-    data = b"".join(lines)
-    return data[: rng.randrange(len(data))]
-
-
-def _flip(lines: list[bytes], rng: random.Random) -> bytes:
-    garbled = bytearray(b"".join(lines))
-    for _ in range(rng.randint(1, 50)):
-        garbled[rng.randrange(len(garbled))] = rng.randrange(256)
-    return bytes(garbled)
-
-
-def _double(lines: list[bytes], rng: random.Random) -> bytes:
-    more = lines + rng.choices(lines, k=len(lines) // 2)
-    rng.shuffle(more)
-    return b"".join(more)
-
-
-def _glue(lines: list[bytes], rng: random.Random) -> bytes:
-    return b"".join(x.rstrip(b"\n") if rng.random() < 0.2 else x for x in lines)
-
-
-def _splice(lines: list[bytes], rng: random.Random) -> bytes:
-    foreign = [b'["00000000",{"cell_key":"x"}]\n', b"{}\n", b"\x00" * 512, b"null\n", b"[1,[2]]\n", b"\xff\xfe\n"]
-    parts = [[line] if rng.random() < 0.7 else [rng.choice(foreign), line[::-1]] for line in lines]
-    return b"".join(x for part in parts for x in part)
-
-
 FAULTS: tuple[Callable[[Campaign], None], ...] = (
     kill_workers, kill_server, kill_run, interrupt, fill_disk, limit_files, read_only, second_run, break_journal,
     break_results,
@@ -318,6 +320,16 @@ def _workers(pid: int) -> list[int]:
     return [worker for child in _children(pid) for worker in _children(child)]
 
 
+def _marked(mark: bytes) -> list[int]:
+    """The processes whose environment holds these bytes."""
+    pids = []
+    for entry in Path("/proc").iterdir():
+        with suppress(OSError):
+            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
+                pids.append(int(entry.name))
+    return pids
+
+
 def _kill(pid: int) -> None:
     with suppress(ProcessLookupError):
         os.kill(pid, signal.SIGKILL)
@@ -333,52 +345,68 @@ def columns(folder: Path) -> dict[str, list[object]]:
     return {n: [v.hex() if isinstance(v := r[n], float) else v for r in rows] for n in names}
 
 
-def campaign(base: Path, rounds: int, workers: int, seed: int, tmpfs: bool) -> int:
+def campaign(base: Path, options: argparse.Namespace, tmpfs: bool) -> int:
     """Run it, print what happened; the number of faults."""
+    latest = time.monotonic() + 60 * options.minutes
     (base / "grid.yaml").write_text(GRID)
     (base / "dice.py").write_text(DICE)
-    c = Campaign(base, workers, random.Random(seed), tmpfs)
+    c = Campaign(base, options.workers, random.Random(options.seed), tmpfs)
+    c.temporary.mkdir()
     c.end(c.start(out=base / "whole"), "undisturbed", 0)
     if c.faults:
         raise SystemExit("\n".join(c.faults))
     expected = columns(base / "whole")
     kinds = [f for f in FAULTS if tmpfs or f is not fill_disk]
     order: list[Callable[[Campaign], None]] = []
-    for number in range(rounds):
+    number = 0
+    while number < options.rounds and time.monotonic() < latest:
+        number += 1
         order = order or c.rng.sample(kinds, len(kinds))  # every kind equally often
         fault, known = order.pop(), len(c.faults)
         if c.lines() > 120:
             _lose(c)
         fault(c)
-        print(f"round {number + 1:3} {fault.__name__:14} {c.lines():4} lines", *c.faults[known:], flush=True)
+        c.look_for_leftovers(fault.__name__)
+        print(f"round {number:3} {fault.__name__:14} {c.lines():4} lines", *c.faults[known:], flush=True)
     c.end(c.start("--retry-failed"), "last", 0)
     last = columns(c.out)
     differing = [n for n in expected if last.get(n) != expected[n]]
-    print(f"\n| what happened in {rounds} rounds (seed {seed}) | times |\n| --- | ---: |")
+    print(f"\n| what happened in {number} rounds (seed {options.seed}) | times |\n| --- | ---: |")
     print("\n".join(f"| {k} | {n} |" for k, n in sorted(c.seen.items())))
     print(f"\n{len(expected['cell_key'])} rows; columns that differ: {', '.join(differing) or 'none'}")
-    print("\n".join(f"FAULT {f}" for f in c.faults) or "no traceback, no hang, no unexpected exit code")
+    nothing = "no traceback, no hang, no unexpected exit code, no process, temporary file or semaphore left"
+    print("\n".join(f"FAULT {f}" for f in c.faults) or nothing)
     return len(c.faults) + len(differing)
 
 
 def main() -> None:
-    """Mount a small disk if that is allowed, and begin."""
+    """Mount a small disk, and semaphores of its own, if that is allowed, and begin."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--minutes", type=float, default=1e6, help="after which no further round begins")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
+    alone = ["unshare", "--mount", sys.executable]
+    can = shutil.which(alone[0]) is not None and not subprocess.run([*alone, "-c", ""], check=False).returncode
+    if can and not options.apart:  # mounts are seen, and last, in this process alone
+        os.execvp(alone[0], [*alone, *sys.argv, "--apart"])
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
         disk = Path(folder, "disk")
         disk.mkdir()
-        mount = ["mount", "-t", "tmpfs", "-o", "size=12m", "none", str(disk)]
-        tmpfs = subprocess.run(mount, capture_output=True, check=False).returncode == 0
+        tmpfs = options.apart and _mount("12m", disk) and _mount("64m", SEMAPHORES)
         print(f"{'a tmpfs of 12 MB' if tmpfs else 'no tmpfs: the disk is not filled'}, uid {os.getuid()}", flush=True)
         try:
-            sys.exit(min(campaign(Path(folder), options.rounds, options.workers, options.seed, tmpfs), 1))
+            sys.exit(min(campaign(Path(folder), options, tmpfs), 1))
         finally:
             if tmpfs:
                 subprocess.run(["umount", "-l", str(disk)], check=False)
+
+
+def _mount(size: str, place: Path) -> bool:
+    mount = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(place)]
+    return subprocess.run(mount, capture_output=True, check=False).returncode == 0
 
 
 if __name__ == "__main__":

@@ -28,6 +28,7 @@ from bench.running.environment import Shared
 from bench.running.parsl import engine as parsl_engine
 from bench.running.parsl import site as sites
 from bench.running.parsl.order import Order, code_behind
+from bench.running.parsl.process_worker_pool import sweep_semaphores
 from bench.running.parsl.remote import carry_out
 from bench.running.runner import Finished, Options, Runner
 from tests.conftest import Silent
@@ -195,6 +196,14 @@ def test_the_shipped_sites_name_only_arguments_that_parsl_has(name: str) -> None
         assert isinstance(call.func, ast.Name)
         if call.func.id in known:
             assert {k.arg for k in call.keywords} <= set(inspect.signature(known[call.func.id]).parameters)
+
+
+def test_the_semaphores_of_pools_that_are_gone_are_removed_and_no_others(tmp_path: Path) -> None:
+    kept = {f"sem.bench-pool-{os.getpid()}-a", "sem.mp-b", "torch_c"}
+    for name in (*kept, f"sem.bench-pool-{2**30}-d"):
+        (tmp_path / name).touch()
+    sweep_semaphores(tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == kept
 
 
 # --- real processes -------------------------------------------------------------------------------------------

@@ -25,7 +25,7 @@ from tests.conftest import PLUGINS, Silent
 ATTACKS = (
     *("count_fraction", "count_text", "count_negative", "count_huge", "count_nan", "count_tensor"),
     *("columns", "result_error", "exit", "exit_at_once", "odd", "half", "print", "print_and_solve"),
-    *("truth", "patch", "memo", "better_again", "children"),
+    *("truth", "patch", "memo", "better_again", "children", "progress"),
 )
 GRID = f"""
 name: attacked
@@ -81,7 +81,9 @@ def test_what_ends_or_spoils_a_solvers_process_is_a_failed_row_that_says_so(
     assert (rows[how]["status"], words in rows[how]["error_message"]) == (status, True)
 
 
-@pytest.mark.parametrize("how", ["before", "after", "columns", "print_and_solve", "truth", "memo", "children"])
+@pytest.mark.parametrize(
+    "how", ["before", "after", "columns", "print_and_solve", "truth", "memo", "children", "progress"]
+)
 def test_a_solver_that_returns_the_input_scores_as_the_input_whatever_it_and_others_do(
     rows: dict[str, dict[str, Any]], how: str
 ) -> None:

@@ -20,12 +20,13 @@ def exact(folder: Path) -> list[tuple[object, ...]]:
     return [tuple(r[c] for c in columns) for r in rows]
 
 
-def start(grid: Path, out: Path) -> subprocess.Popen[bytes]:
+def start(grid: Path, out: Path, temporary: Path | None = None) -> subprocess.Popen[bytes]:
     command = [sys.executable, "-m", "bench", "run", str(grid), "--out", str(out)]
     return subprocess.Popen(
         command,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
+        env=None if temporary is None else {**os.environ, "TMPDIR": str(temporary)},
         preexec_fn=lambda: signal.signal(
             signal.SIGINT, signal.SIG_DFL
         ),  # a background shell ignores it, and so would we
@@ -56,8 +57,11 @@ def test_a_run_killed_again_and_again_ends_with_the_same_results(
     assert exact(tmp_path / "killed") == exact(tmp_path / "whole")
 
 
-def test_workers_end_when_their_parent_is_killed(write_grid: Callable[..., Path], tmp_path: Path) -> None:
-    run = start(write_grid("@slow_copy.py: {seconds: 0.1}"), tmp_path / "out")
+def test_workers_end_when_their_parent_is_killed_and_leave_no_file_behind(
+    write_grid: Callable[..., Path], tmp_path: Path
+) -> None:
+    (temporary := tmp_path / "temporary").mkdir()
+    run = start(write_grid("@slow_copy.py: {seconds: 0.1}"), tmp_path / "out", temporary)
     wait_for_lines(run, tmp_path / "out" / "journal.jsonl", 1)
     children = descendants(run.pid)
     assert children
@@ -67,6 +71,7 @@ def test_workers_end_when_their_parent_is_killed(write_grid: Callable[..., Path]
     while any(Path(f"/proc/{pid}").exists() for pid in children):
         assert time.monotonic() < deadline, "a worker outlived its parent"
         time.sleep(0.1)
+    assert not list(temporary.iterdir())
 
 
 def test_an_interrupt_leaves_a_resumable_run_and_exits_130(
