@@ -38,7 +38,7 @@ def _model(name: str, weights: str) -> Any:
     try:
         import pyiqa  # type: ignore[import-not-found]  # an extra
     except ImportError as error:
-        raise SettingError("metric pyiqa needs the package pyiqa: pip install pyiqa") from error
+        raise SettingError("metric pyiqa needs the package pyiqa: pip install deblur-bench[pyiqa]") from error
     given = {"pretrained_model_path": weights} if weights else {}
     try:
         with _without_network(name):

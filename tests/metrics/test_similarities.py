@@ -12,7 +12,7 @@ from bench.contracts import Context, NoiseLevel
 from bench.errors import PluginError, SettingError
 from bench.grid.metrics import measures_of
 from bench.running.score import columns_of
-from bench.scoring import dists
+from bench.scoring import dists, lpips
 from bench.scoring.evaluate import evaluate
 from bench.scoring.registry import describe
 from bench.testing import check_metric
@@ -111,6 +111,18 @@ def test_dists_is_that_of_torchmetrics(vgg: Path, monkeypatch: pytest.MonkeyPatc
         expected = float(theirs.DISTSNetwork()(*tensors(x, y)))
     assert dists.distance(x, y, str(vgg)) == pytest.approx(expected, abs=1e-5)
     assert dists.distance(x, x, str(vgg)) == pytest.approx(0, abs=1e-5)
+
+
+def test_lpips_vgg_is_that_of_torchmetrics(vgg: Path) -> None:
+    """Which brings linear layers of its own, of the same version."""
+    from torchmetrics.functional.image.lpips import _LPIPS
+
+    network, given = _LPIPS(net="vgg", pnet_rand=True), torch.load(vgg, weights_only=True)
+    network.net.load_state_dict({k: given["features." + k.split(".", 1)[1]] for k in network.net.state_dict()})
+    x, y = pictures(3, 64)
+    with torch.no_grad():
+        expected = float(network.eval()(*(2 * v - 1 for v in tensors(x, y))))
+    assert lpips.distance(x, y, "vgg", str(vgg)) == pytest.approx(expected, rel=1e-5)
 
 
 def test_networks_by_path_keep_the_contract_and_a_path_without_a_file_is_an_error(vgg: Path) -> None:
