@@ -15,7 +15,7 @@ from bench.report import facts
 from bench.report.board import Board, describe
 from bench.report.figures.curves import unit_label
 from bench.report.figures.draw import Figure
-from bench.report.figures.style import OTHER, look, plain, save, style
+from bench.report.figures.style import OTHER, look, plain, room_for, save, style
 from bench.report.load import Results, load
 from bench.report.page import rendered
 from bench.report.studies.table import Line, Table, Value
@@ -125,7 +125,7 @@ def table(history: History, metric: str) -> Table:
     """Solvers in rows, runs in columns: the mean, and how much it differs from that of the run before."""
     about, means = describe(metric), history.board.means(history.board.values(metric))
     lines = []
-    for solver in history.solvers:
+    for solver in _order(history, metric, means.mean):
         rows, values = history.rows(solver), list[Value]()
         for before, now in zip([None, *rows], rows, strict=False):
             mean = number(None if now is None else float(means.mean[now]), about.digits)
@@ -136,6 +136,17 @@ def table(history: History, metric: str) -> Table:
         f"before with its {history.board.called} interval, = for the same numbers."
     )
     return Table(f"history-{metric}", about.label, caption, "Solver", [], history.heads, lines)
+
+
+def _order(history: History, metric: str, means: np.ndarray) -> list[str]:
+    """The solvers, the best of the last run first and those that it lacks last."""
+
+    def loss(solver: str) -> float:
+        last = history.rows(solver)[-1]
+        value = np.nan if last is None else float(means[last])
+        return float(np.nan_to_num(describe(metric).loss(np.array(value)), nan=np.inf))
+
+    return sorted(history.solvers, key=loss)
 
 
 def _difference(history: History, metric: str, before: int, now: int) -> Estimate:
@@ -159,10 +170,10 @@ def _figure(history: History, metric: str, folder: Path) -> Figure:
     from matplotlib import pyplot as plt
 
     about, means = describe(metric), history.board.means(history.board.values(metric)).mean
-    curves = {s: [np.nan if i is None else float(means[i]) for i in history.rows(s)] for s in history.solvers}
-    order = sorted(curves, key=lambda s: np.nan_to_num(about.loss(np.array(curves[s][-1])), nan=np.inf))
+    order = _order(history, metric, means)
+    curves = {s: [np.nan if i is None else float(means[i]) for i in history.rows(s)] for s in order}
     looks = look(order, None)
-    figure, ax = plt.subplots(figsize=(6.4, 3.2), layout="constrained")
+    figure, ax = plt.subplots(figsize=(5.0, 3.4), layout="constrained")
     at = range(len(history.runs))
     for solver, curve in curves.items():
         how = looks.get(solver, {"color": OTHER, "marker": ""})
@@ -170,7 +181,8 @@ def _figure(history: History, metric: str, folder: Path) -> Figure:
         ax.plot(at, curve, **how, **shown)
     ax.set_xticks(list(at), [plain(h) for h in history.heads], rotation=30, ha="right")
     ax.set_ylabel(unit_label(about))
-    figure.legend(loc="outside right upper")
+    columns = max(1, int(5.0 / (room_for(looks) + 0.45)))
+    figure.legend(loc="outside lower center", ncols=columns, handletextpad=0.5, columnspacing=1.2)
     name = f"history_{metric}"
     svg = save(figure, folder, name)
     solvers = pd.Index(list(curves), name="solver")
