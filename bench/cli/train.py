@@ -38,22 +38,10 @@ def command(
     from bench.cli.deblur import settings_of
     from bench.errors import RecipeError, TrainingError
     from bench.files import path_or_shipped
-    from bench.train import mixture
     from bench.train.export import export_calibrated
-    from bench.train.recipe.mixture import is_mixture, read_mixture
     from bench.train.session import run
 
     path, changes = path_or_shipped(recipe, "recipes", ".yaml", RecipeError), settings_of(setting or [])
-    if is_mixture(path):
-        if resume or finish or tensorboard or changes or device not in (None, "auto", "cpu"):
-            options = "--resume, --finish, --set, --tensorboard and --device"
-            raise RecipeError(f"a mixture is fitted in one go, on the CPU: without {options}")
-        given = {} if steps is None else {"iterations": steps}
-        fitted = mixture.run(read_mixture(path, **given), out, data_root=data_root, train=train, val=val)
-        typer.echo(f"best  {fitted}")
-        if export is not None:
-            typer.echo(f"card  {mixture.export(fitted, export)}")
-        return
     best = run(
         path,
         out,

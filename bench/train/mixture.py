@@ -20,7 +20,6 @@ from bench.methods.diffusion.patch_mixture import PatchMixture
 from bench.methods.networks import weights
 from bench.train.checkpoint import write_atomically
 from bench.train.data import images
-from bench.train.recipe.base import Source
 from bench.train.recipe.mixture import MixtureRecipe
 from bench.train.validate import noisy, psnr
 
@@ -54,8 +53,6 @@ def run(
     out: Path,
     *,
     data_root: Path | None = None,
-    train: Path | None = None,
-    val: Path | None = None,
 ) -> Path:
     """Fit what a recipe says; returns ``out/best.safetensors``: single precision, its card in the header.
 
@@ -63,17 +60,14 @@ def run(
         recipe: see ``bench.train.recipe.mixture``.
         out: a folder.
         data_root: folder that relative paths of images start from; the current one by default.
-        train, val: folders of images instead of the recipe's.
 
     Raises DataError where images are missing or too small.
     """
     begin, root = time.process_time(), data_root or Path()
-    source = recipe.data.train if train is None else Source(path=str(train.resolve()))
-    held_out = recipe.data.val if val is None else Source(path=str(val.resolve()))
-    pictures = images.load(source, CROP, root)
+    pictures = images.load(recipe.data.train, CROP, root)
     mixture = fit(_patches(recipe, pictures), recipe, lambda text: _say(f"{recipe.name}: {text}"))
     model = PatchMixture(mixture.shares, mixture.covariances, mixture.mean, mixture.variance).float()
-    figures = validate(model, images.centres(images.load(held_out, CROP, root), CROP), recipe.sigmas)
+    figures = validate(model, images.centres(images.load(recipe.data.val, CROP, root), CROP), recipe.sigmas)
     card = _card(recipe, mixture, figures) | _calibration(recipe, model, pictures)
     card["processor_minutes"] = round((time.process_time() - begin) / 60, 1)
     tensors = {"shares": mixture.shares, "covariances": mixture.covariances}

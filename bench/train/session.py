@@ -6,7 +6,7 @@ import contextlib
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 
@@ -14,7 +14,7 @@ from bench.errors import RecipeError, TrainingError
 from bench.files import hold
 from bench.methods.networks.unet import count_parameters
 from bench.plugins.weights import find_weights
-from bench.train import checkpoint
+from bench.train import checkpoint, mixture
 from bench.train.board import Board, TensorBoard
 from bench.train.kinds.base import Lesson
 from bench.train.kinds.conditional import ConditionalLesson
@@ -24,9 +24,12 @@ from bench.train.kinds.unrolled import UnrolledLesson
 from bench.train.loop import Trainer
 from bench.train.muon import Muon
 from bench.train.recipe.base import Source
-from bench.train.recipe.read import AnyRecipe, read
+from bench.train.recipe.mixture import MixtureRecipe
+from bench.train.recipe.read import AnyRecipe, read_any
 from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe, UnrolledRecipe
 from bench.train.state import State
+
+R = TypeVar("R", bound="AnyRecipe | MixtureRecipe")
 
 
 def run(
@@ -43,7 +46,7 @@ def run(
     tensorboard: bool = False,
     changes: Mapping[str, Any] | None = None,
 ) -> Path:
-    """Train what a recipe says; returns the weights with the best validation figure, ``out/best.safetensors``.
+    """Train or fit what a recipe says; returns the weights with the best validation figure, ``out/best.safetensors``.
 
     A training that was stopped before its first validation has none: the file is not there then.
 
@@ -63,9 +66,13 @@ def run(
     Raises RecipeError, DataError, and TrainingError (loss not finite, disk full, wrong resumption, folder in use).
     """
     given = {k: v for k, v in {"steps": steps, "device": device}.items() if v is not None}
-    plan = with_folders(read(recipe, changes, **given), train, val)
+    plan = with_folders(read_any(recipe, changes, **given), train, val)
     out.mkdir(parents=True, exist_ok=True)
     with lock(out):
+        if isinstance(plan, MixtureRecipe):
+            if resume or finish or tensorboard:
+                raise RecipeError(f"{recipe}: a mixture is fitted in one go: without resume, finish and tensorboard")
+            return mixture.run(plan, out, data_root=data_root)
         start, end = starting_point(out, plan, resume=resume, finish=finish)
         plan = plan.model_copy(update={"steps": end})
         place = choose_device(plan)
@@ -111,7 +118,7 @@ def initial_state(recipe: AnyRecipe, device: torch.device) -> State:
     return State(recipe, model, average, optimiser, lesson.balance(model))
 
 
-def with_folders(recipe: AnyRecipe, train: Path | None, val: Path | None) -> AnyRecipe:
+def with_folders(recipe: R, train: Path | None, val: Path | None) -> R:
     """The recipe with the user's folders of images in place of its own."""
     changes = {}
     if train is not None:

@@ -17,8 +17,7 @@ from bench.train.data.alter import alter
 from bench.train.data.images import OnDisk, batch, load
 from bench.train.losses import Balance, draw_times, frequency_loss
 from bench.train.recipe.base import Alteration, Augment, NoiseConfig, Optimiser, Source
-from bench.train.recipe.mixture import is_mixture, read_mixture
-from bench.train.recipe.read import read
+from bench.train.recipe.read import read, read_any
 from bench.train.state import learning_rate
 from tests.training import write_images, write_recipe
 
@@ -204,7 +203,7 @@ def test_a_file_that_is_no_recipe_is_refused_by_name(tmp_path, content):
 
 @pytest.mark.parametrize("path", sorted(Path(__file__).parents[2].glob("recipes/*.yaml")), ids=lambda p: p.stem)
 def test_every_shipped_recipe_can_be_read_and_holds_no_absolute_path(path: Path):
-    recipe = read_mixture(path) if is_mixture(path) else read(path)
+    recipe = read_any(path)
     assert not [s for s in (recipe.data.train.path, recipe.data.val.path) if s is not None and Path(s).is_absolute()]
 
 

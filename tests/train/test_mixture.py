@@ -20,7 +20,8 @@ from bench.methods.networks import weights
 from bench.methods.networks.mixture_file import load_mixture
 from bench.plugins.weights import find_weights
 from bench.train.mixture import ROUNDING, fit
-from bench.train.recipe.mixture import MixtureRecipe, is_mixture, read_mixture
+from bench.train.recipe.mixture import MixtureRecipe
+from bench.train.recipe.read import read, read_any
 
 SIDE = 4
 RECIPES = Path(__file__).parents[2] / "recipes"
@@ -108,8 +109,11 @@ def test_bench_train_fits_a_mixture_and_the_same_recipe_gives_the_same_file(fold
 
 
 def test_what_a_mixture_cannot_have_is_refused(folder: Path) -> None:
-    with pytest.raises(RecipeError, match="in one go"):
+    with pytest.raises(RecipeError, match="device"):
         trained(folder, "--device", "cuda")
+    for option in ("--resume", "--tensorboard"):
+        with pytest.raises(RecipeError, match="in one go"):
+            trained(folder, option)
     with pytest.raises(RecipeError, match="components"):
         trained(folder, components=0)
     with pytest.raises(WeightsError, match="not of a mixture"):
@@ -119,6 +123,8 @@ def test_what_a_mixture_cannot_have_is_refused(folder: Path) -> None:
 @pytest.mark.skipif(not RECIPES.is_dir(), reason="there are no recipes beside the tests")
 def test_the_shipped_recipe_is_one_of_a_mixture() -> None:
     path = RECIPES / "patch_gmm.yaml"
-    assert is_mixture(path)
-    assert not is_mixture(RECIPES / "photos_cpu.yaml")
-    assert read_mixture(path).size == 8
+    recipe = read_any(path, {"patches": 7}, steps=3)
+    assert isinstance(recipe, MixtureRecipe)
+    assert (recipe.size, recipe.patches, recipe.iterations) == (8, 7, 3)
+    with pytest.raises(RecipeError, match="not trained by steps"):
+        read(path)

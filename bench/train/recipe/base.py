@@ -145,6 +145,8 @@ class BaseRecipe(Part):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     seed: int = 0
 
+    #: The field with the length of the training.
+    length: ClassVar[str] = "steps"
     #: What may change when a training is resumed: lengths, device, intervals and where data lies.
     free: ClassVar[tuple[str, ...]] = (
         "summary", "parameters", "steps", "validation", "checkpoint_minutes", "keep", "device", "data", "compile",

@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Literal
+from typing import ClassVar, Literal
 
-import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field
 
-from bench.errors import RecipeError
-from bench.plugins.settings import describe
 from bench.seeds import digest
 from bench.train.recipe.base import Augment, Data, Part
-
-KIND = "mixture"
 
 
 class MixtureRecipe(Part):
@@ -36,27 +30,13 @@ class MixtureRecipe(Part):
     augment: Augment = Augment()
     sigmas: tuple[float, ...] = Field(default=(10.0, 25.0, 50.0), min_length=1)
     calibration: int = Field(default=32, ge=0)
+    device: Literal["auto", "cpu"] = "auto"
     seed: int = 0
+
+    #: The field with the length of the fit.
+    length: ClassVar[str] = "iterations"
 
     @property
     def sha(self) -> str:
         """sha256 of what the recipe says; defaults that it leaves unsaid do not enter."""
         return digest(self.model_dump(mode="json", exclude_unset=True))
-
-
-def is_mixture(path: Path) -> bool:
-    """Whether a file is such a recipe; False too where it cannot be read, which whoever reads it will say."""
-    try:
-        given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
-        return False
-    return isinstance(given, dict) and given.get("kind") == KIND
-
-
-def read_mixture(path: Path, **overrides: Any) -> MixtureRecipe:
-    """The recipe in a YAML file that ``is_mixture``; ``overrides`` replace top-level entries. Raises RecipeError."""
-    given = yaml.safe_load(path.read_text(encoding="utf-8"))
-    try:
-        return MixtureRecipe.model_validate({**given, **overrides})
-    except ValidationError as error:
-        raise RecipeError(f"{path}: {describe(error)}") from error

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from bench.errors import RecipeError, SettingError, did_you_mean
 from bench.plugins.settings import describe
+from bench.train.recipe.mixture import MixtureRecipe
 from bench.train.recipe.prior import Recipe
 from bench.train.recipe.restoration import ConditionalRecipe, RestorerRecipe, UnrolledRecipe
 
@@ -20,13 +21,21 @@ AnyRecipe = Recipe | RestorationRecipe
 
 
 def read(path: Path, changes: Mapping[str, Any] | None = None, **overrides: Any) -> AnyRecipe:
+    """As ``read_any``, of a training by steps. Raises RecipeError for a fit, which has none."""
+    recipe = read_any(path, changes, **overrides)
+    if isinstance(recipe, MixtureRecipe):
+        raise RecipeError(f"{path}: kind mixture is fitted in one go, and not trained by steps")
+    return recipe
+
+
+def read_any(path: Path, changes: Mapping[str, Any] | None = None, **overrides: Any) -> AnyRecipe | MixtureRecipe:
     """The recipe in a YAML file, of the kind that it names.
 
     Args:
         path: the file.
         changes: entries by their place, as in {"network.upsample": "pixel_shuffle"}. With another network the recipe
             is no longer held to the number of its ``parameters``.
-        overrides: top-level entries in place of the file's.
+        overrides: top-level entries in place of the file's; ``steps`` is the length of any.
 
     Raises RecipeError.
     """
@@ -38,7 +47,10 @@ def read(path: Path, changes: Mapping[str, Any] | None = None, **overrides: Any)
         raise RecipeError(f"{path}: a recipe is a mapping of name, summary, data, size, network, steps and more")
     given = changed(given, changes or {})
     try:
-        return model_of(str(given.get("kind", "prior"))).model_validate({**given, **overrides})
+        model = model_of(str(given.get("kind", "prior")))
+        return model.model_validate(
+            {**given, **{model.length if k == "steps" else k: v for k, v in overrides.items()}}
+        )
     except ValidationError as error:
         raise RecipeError(f"{path}: {describe(error)}") from error
     except SettingError as error:
@@ -70,13 +82,14 @@ def _entry(at: Any, name: str, place: str) -> Any:
     return at.setdefault(name, {})
 
 
-def model_of(kind: str) -> type[AnyRecipe]:
+def model_of(kind: str) -> type[AnyRecipe | MixtureRecipe]:
     """The model of recipes of a kind, prior when unsaid. Raises SettingError for a kind that there is not."""
-    models: dict[str, type[AnyRecipe]] = {
+    models: dict[str, type[AnyRecipe | MixtureRecipe]] = {
         "prior": Recipe,
         "conditional": ConditionalRecipe,
         "restorer": RestorerRecipe,
         "unrolled": UnrolledRecipe,
+        "mixture": MixtureRecipe,
     }
     if kind not in models:
         raise SettingError(f"no kind {kind!r} of training. {did_you_mean(kind, models)}")
