@@ -53,7 +53,7 @@ class PiGDM(Solver):
             x0 = task.x0(x, now)
             residual = (task.y - task.A(x0)).detach()
             multiplier = task.solve(residual, self._variance(task, now), start)
-            (g,) = torch.autograd.grad((x0 * task.At(multiplier)).sum(), x)
+            (g,) = torch.autograd.grad(x0, x, task.At(multiplier))
         return x0.detach(), g, multiplier
 
     def _variance(self, task: Task, now: Level) -> Tensor:

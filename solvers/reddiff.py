@@ -42,26 +42,23 @@ class RedDiff(Solver):
     def solve(self, problem: Problem) -> Tensor:
         """min_μ |y - A μ|²/2 + Σ_t w_t (sg[ε_θ(x_t) - ε])ᵀ μ, t descending; sums over the pixels of each image."""
         task = Task(problem, "mean")
-        mu = self._begin(task).clone().requires_grad_()
+        mu = self._begin(task).clone()
         # Sums, not means, and eps far below them: Adam's step must not depend on the size of image or batch.
         adam = _Adam(mu, self.lr, betas=(0.9, 0.99), eps=1e-12)
         lam = self.lam * 100 * task.sigma**2
         for now in levels(task.prior.schedule, "uniform", self.steps):
-            noise = task.noise()
-            with torch.enable_grad():
-                misfit = ((task.y - task.A(mu)) ** 2).sum() / 2
-                loss = misfit + (lam * self._weight(now) * self._regulariser(task, mu, now, noise)).sum()
-                (gradient,) = torch.autograd.grad(loss, mu)
-            adam.step(gradient)
-        return task.estimate(mu.detach())
+            regulariser = self._regulariser(task, mu, now, task.noise())
+            adam.step(task.At(task.A(mu) - task.y) + lam * self._weight(now) * regulariser)
+        return task.estimate(mu)
 
     def _regulariser(self, task: Task, mu: Tensor, now: Level, noise: Tensor) -> Tensor:
-        x = now.a * mu + now.s * noise
-        if self.through_network:
-            return ((self._epsilon(task, x, now) - noise) ** 2).sum((1, 2, 3), keepdim=True) / 2
-        with torch.no_grad():
-            difference = self._epsilon(task, x.detach(), now) - noise
-        return (difference * mu).sum((1, 2, 3), keepdim=True)
+        """Its gradient: ε_θ(x_t) - ε, or, through the network, ∇_μ |ε_θ(x_t) - ε|²/2."""
+        if not self.through_network:
+            return self._epsilon(task, now.a * mu + now.s * noise, now) - noise
+        with torch.enable_grad():
+            mu = mu.detach().requires_grad_()
+            loss = ((self._epsilon(task, now.a * mu + now.s * noise, now) - noise) ** 2).sum() / 2
+            return torch.autograd.grad(loss, mu)[0]
 
     @staticmethod
     def _epsilon(task: Task, x: Tensor, now: Level) -> Tensor:
@@ -96,7 +93,6 @@ class _Adam:
         self.x, self.lr, self.betas, self.eps = x, lr, betas, eps
         self.m, self.v, self.t = torch.zeros_like(x), torch.zeros_like(x), 0
 
-    @torch.no_grad()
     def step(self, g: Tensor) -> None:
         """One step against the gradient g."""
         self.t += 1

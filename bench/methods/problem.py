@@ -114,9 +114,9 @@ class Problem:
     def randn(self, *shape: int) -> Tensor:
         """Standard normal noise (B, *shape), each image from its own generator, whatever batch it rode in."""
         import numpy as np
+        import torch
 
-        draws = np.stack([g.standard_normal(shape) for g in self.rng])
-        return self.y.new_tensor(draws)
+        return torch.from_numpy(np.stack([g.standard_normal(shape) for g in self.rng])).to(self.y)
 
 
 def _given(value: T | None, what: str, why: str) -> T:

@@ -37,28 +37,39 @@ def conjugate_gradients(
         start: first guess; zero by default.
         most: iterations at most.
     """
-    x = torch.zeros_like(b) if start is None else start
+    tiny = torch.finfo(b.dtype).tiny
+    x = torch.zeros_like(b) if start is None else start.clone()
     r = b if start is None else b - system(x)
-    limit = tolerance**2 * image_sums(b**2)
+    limit = tolerance**2 * image_sums(b * b)
     z = precondition(r)
     p, rz = z, image_sums(r * z)
-    Z = b.new_empty(len(b), min(FEW, most), b[0].numel())  # z_j, and r_j / (r_j · z_j)
+    Z = b.new_empty(len(b), min(FEW, most), *b.shape[1:])  # z_j, and r_j / (r_j · z_j)
     R = torch.empty_like(Z)
     for k in range(most):
-        going = image_sums(r**2) > limit
-        if not bool(going.any()):
+        going = image_sums(r * r) > limit
+        some = going.tolist()
+        if not any(some):
             break
         Sp = system(p)
-        alpha = torch.where(going, rz / image_sums(p * Sp).clamp(min=torch.finfo(b.dtype).tiny), 0).view(-1, 1, 1, 1)
+        alpha = rz / image_sums(p * Sp).clamp_(min=tiny)
         if k == Z.shape[1]:
             Z, R = (torch.cat([v, torch.empty_like(v)], 1) for v in (Z, R))
-        # An image that has stopped leaves no directions: it would be made conjugate to itself, which is 0 / 0.
-        Z[:, k] = torch.where(going[:, None], z.flatten(1), 0)
-        R[:, k] = torch.where(going[:, None], r.flatten(1) / rz.clamp(min=torch.finfo(b.dtype).tiny)[:, None], 0)
-        x, r = x + alpha * p, r - alpha * Sp
-        overlap = Z[:, : k + 1] @ r.flatten(1)[:, :, None]
-        r = r - (R[:, : k + 1].transpose(1, 2) @ overlap).view_as(r)
+        Z[:, k], R[:, k] = z, r / _each(rz.clamp(min=tiny))
+        if not all(some):
+            # An image that has stopped leaves no directions: it would be made conjugate to itself, which is 0 / 0.
+            alpha = torch.where(going, alpha, 0)
+            Z[~going, k], R[~going, k] = 0, 0
+        alpha = _each(alpha)
+        x += alpha * p
+        r = r - alpha * Sp
+        overlap = Z[:, : k + 1].flatten(2) @ r.flatten(1)[:, :, None]
+        r -= (R[:, : k + 1].flatten(2).transpose(1, 2) @ overlap).view_as(r)
         z = precondition(r)
         rz, before = image_sums(r * z), rz
-        p = z + (rz / before.clamp(min=torch.finfo(b.dtype).tiny)).view(-1, 1, 1, 1) * p
+        p = z + _each(rz / before.clamp(min=tiny)) * p
     return x
+
+
+def _each(values: Tensor) -> Tensor:
+    """A number of each image (n,) beside its pixels."""
+    return values.view(-1, 1, 1, 1)

@@ -79,7 +79,8 @@ def image_sums(x: Tensor) -> Tensor:
 
     One reduction per image: a single ``x.sum((1, 2, 3))`` may be split over threads differently for another B.
     """
-    return torch.stack([image.sum() for image in x.contiguous()])
+    x = x.contiguous()
+    return x.sum().view(1) if len(x) == 1 else torch.stack([image.sum() for image in x])
 
 
 def _per_image(values: Tensor, like: Tensor) -> Tensor:

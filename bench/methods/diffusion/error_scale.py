@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from bench.imaging.blur import otf
 from bench.methods.classical.spectra import conjugate_pairs
 from bench.methods.diffusion.colours import to_opponent
 from bench.methods.diffusion.error_spectrum import hann
@@ -32,19 +31,19 @@ def error_scale(task: Task, r: Tensor, sigma: float) -> Tensor:
         sigma: s/a of x_t, at which the error spectrum is read.
     """
     H, W = r.shape[-2:]
-    is_torus = task.shape == (H, W)
-    window = r.new_ones(H, W) if is_torus else hann(H, W, r)
+    window = r.new_ones(H, W) if task.shape == (H, W) else hann(H, W, r)
     R = torch.fft.rfft2(to_opponent(r) * window).abs() ** 2 / (window**2).sum()
     independent = (window**2).sum() ** 2 / (H * W * (window**4).sum())
-    K = task.K if is_torus else otf(task.blur.psf, (H, W)).repeat_interleave(len(r) // len(task.blur.psf), 0)
-    P = task.prior.error_power(sigma, (H, W), r) * K.abs() ** 2
+    P = task.prior.error_power(sigma, (H, W), r) * task.sensor_gain
     weight = 0.5 * independent * conjugate_pairs(P[0, 0], W)
     log = r.new_zeros(len(r), 1, 1, 1)
     for _ in range(STEPS):
-        total = log.exp() * P + task.sigma**2
-        share = log.exp() * P / total
-        slope = _sum(weight * share * (1 - R / total)) + log / PRIOR_SD**2
-        information = _sum(weight * share**2 * torch.ones_like(R)) + 1 / PRIOR_SD**2
+        power = log.exp() * P
+        total = power + task.sigma**2
+        share = power / total
+        weighted = weight * share
+        slope = _sum(weighted * (1 - R / total)) + log / PRIOR_SD**2
+        information = _sum((weighted * share).expand_as(R)) + 1 / PRIOR_SD**2
         log = log - (slope / information).clamp(-1, 1)
     return log.exp()
 

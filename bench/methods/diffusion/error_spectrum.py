@@ -64,6 +64,10 @@ class ErrorPower:
         }
 
     @cached_property
+    def _log_sigmas(self) -> Tensor:
+        return torch.tensor(self.sigmas, dtype=torch.float64).log()
+
+    @cached_property
     def _log_power(self) -> Tensor:
         return torch.tensor(self.power, dtype=torch.float64).log()
 
@@ -72,7 +76,7 @@ class ErrorPower:
 
         Of several components (components, H, W // 2 + 1).
         """
-        log_sigmas = torch.tensor(self.sigmas, dtype=torch.float64).log()
+        log_sigmas = self._log_sigmas
         at = torch.tensor(max(sigma, 1e-12), dtype=torch.float64).log()
         at = at.clamp(log_sigmas[0], log_sigmas[-1]).view(1)
         low, part = _rings_of(self.frequencies, shape)

@@ -6,6 +6,7 @@ import math
 from typing import Literal, NamedTuple
 
 import torch
+from torch import Tensor
 
 from bench.errors import SettingError
 from bench.methods.diffusion.schedule import Schedule
@@ -39,8 +40,13 @@ CLEAN = Level(0.0, 1.0, 0.0)
 
 def level(schedule: Schedule, t: float) -> Level:
     """The level at real step t."""
-    a, s = schedule.scales(torch.tensor(t, dtype=torch.float64))
-    return Level(t, float(a), float(s))
+    return _at(schedule, torch.tensor([t], dtype=torch.float64))[0]
+
+
+def _at(schedule: Schedule, times: Tensor) -> list[Level]:
+    """The levels at real steps (n,), float64."""
+    a, s = schedule.scales(times)
+    return [Level(*each) for each in zip(times.tolist(), a.tolist(), s.tolist(), strict=True)]
 
 
 def at_sigma(schedule: Schedule, sigma: float) -> Level:
@@ -66,11 +72,11 @@ def levels(schedule: Schedule, spacing: Spacing, n: int, highest: float = math.i
     if spacing == "logsnr":
         ends = [at_sigma(schedule, LOWEST), level(schedule, top)]
         low, high = (math.log(e.sigma) for e in ends)
-        return [at_sigma(schedule, math.exp(v)) for v in torch.linspace(high, low, n, dtype=torch.float64).tolist()]
+        logs = torch.linspace(high, low, n, dtype=torch.float64).tolist()
+        return _at(schedule, schedule.time(torch.tensor([math.exp(v) for v in logs], dtype=torch.float64)))
     part = torch.linspace(1, 0, n, dtype=torch.float64)
     if spacing == "diffpir":
         # t_i = N - 1 - ⌊N √(i / (n - 1))⌋; theirs moves the last, -1, to 0.
         passed = ((top + 1) * torch.linspace(0, 1, n, dtype=torch.float64).sqrt()).floor()
-        return [level(schedule, t) for t in (top - passed).clamp(min=0).tolist()]
-    times = top * (part**2 if spacing == "quad" else part)
-    return [level(schedule, t) for t in times.tolist()]
+        return _at(schedule, (top - passed).clamp(min=0))
+    return _at(schedule, top * (part**2 if spacing == "quad" else part))

@@ -56,6 +56,9 @@ class Task:
         psf = self.blur.psf.repeat_interleave(problem.y.shape[1] // self.channels, 0)
         self.shape = self._canvas()
         self.K = otf(psf, self.shape)
+        (H, W), (a, b), (Hc, Wc) = self.blur.shape, self.blur.margin, self.shape
+        self._sensor = (..., slice(a, a + H), slice(b, b + W))
+        self._outside = (b, Wc - W - b, a, Hc - H - a)
 
     @property
     def n(self) -> int:
@@ -66,6 +69,19 @@ class Task:
     def sigma(self) -> Tensor:
         """Noise standard deviation (n, 1, 1, 1): root of the mean variance."""
         return torch.stack([v.mean() for v in self.variance]).sqrt().view(-1, 1, 1, 1)
+
+    @cached_property
+    def gain(self) -> Tensor:
+        """|K|² on the canvas."""
+        return self.K.abs() ** 2
+
+    @cached_property
+    def sensor_gain(self) -> Tensor:
+        """|K|² on the sensor's pixels, were they a torus."""
+        H, W = self.y.shape[-2:]
+        if self.shape == (H, W):
+            return self.gain
+        return otf(self.blur.psf, (H, W)).repeat_interleave(self.n // len(self.blur.psf), 0).abs() ** 2
 
     # --- the forward operator ---------------------------------------------------------------------------------
 
@@ -81,13 +97,11 @@ class Task:
 
     def crop(self, x: Tensor) -> Tensor:
         """The pixels of a canvas that the sensor saw."""
-        (H, W), (a, b) = self.blur.shape, self.blur.margin
-        return x[..., a : a + H, b : b + W]
+        return x[self._sensor]
 
     def extend(self, r: Tensor) -> Tensor:
         """The adjoint of ``crop``: zeros outside the sensor."""
-        (H, W), (a, b), (Hc, Wc) = self.blur.shape, self.blur.margin, self.shape
-        return functional.pad(r, (b, Wc - W - b, a, Hc - H - a))
+        return functional.pad(r, self._outside) if any(self._outside) else r
 
     def mirrored(self) -> Tensor:
         """y on the canvas, (n, c, H', W'), mirrored into what the stride adds: for data that are not blurred."""
@@ -114,7 +128,7 @@ class Task:
 
     def solve(self, r: Tensor, C: Tensor, start: Tensor | None = None) -> Tensor:
         """λ of (A C Aᵀ + Σ) λ = r: by FFT where A C Aᵀ + Σ is a convolution, else by conjugate gradients."""
-        power = C * self.K.abs() ** 2
+        power = C * self.gain
         mean = self.sigma**2
         inverse = 1 / (power + mean)
 
