@@ -9,6 +9,7 @@ import cmath
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -89,7 +90,8 @@ class BoracchiFoi(Operator):
         """The PSFs of many trajectories at once, (B, size, size); without ``size``, as large as the largest."""
         points, weights = exposed(self.paths(rngs), self.T)
         a, _ = self._support(reach(points))
-        psfs = splat(points, weights, (a, a))
+        # One by one they stay in the processor's cache.
+        psfs = np.stack([splat(path, weights, (a, a)) for path in np.ascontiguousarray(points)])
         return psfs / psfs.sum((1, 2), keepdims=True)
 
     def _drive(self, rng: np.random.Generator) -> _Drive:
@@ -162,11 +164,15 @@ def _draw(given: float | dict[str, tuple[float, float]], rng: np.random.Generato
 def _walk(d: _Drive) -> np.ndarray:
     """The trajectory that a drive makes: complex (N,) px from the start."""
     x, v, path = 0j, d.v0, [0j]
-    for turn, push in zip(d.turn.tolist(), d.push.tolist(), strict=True):
-        v = v * turn + push - d.pull * x
-        v *= d.step / abs(v)
-        x += v
-        path.append(x)
+    pushes, pull, step = d.push.tolist(), d.pull, d.step
+    # Shakes strike seldom: between them the turn is 1, and is left out.
+    for start, end in pairwise([*sorted({0, *np.flatnonzero(d.turn != 1).tolist()}), len(pushes)]):
+        v *= complex(d.turn[start])
+        for push in pushes[start:end]:
+            v = v + push - pull * x
+            v *= step / abs(v)
+            x += v
+            path.append(x)
     return np.array(path)
 
 

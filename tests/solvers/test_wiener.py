@@ -1,6 +1,6 @@
 """The Wiener filter and the prior spectra that it stands on."""
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def gaussian_problem(size: int, batch: int, scale: float = 1e-4) -> tuple[Proble
 def estimated_scale(data: Problem) -> Tensor:
     shape = data.blur.shape
     P = inverse_prior("spectrum", shape, data.y)
-    return prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape), P, data.variance, shape)
+    return prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape).abs() ** 2, P, data.variance, shape)
 
 
 def test_it_is_the_posterior_mean_of_the_dense_gaussian_model():
@@ -87,11 +87,19 @@ def test_the_laplacian_prior_is_that_of_scikit_image():
     data, _ = problem([camera()])
     shape = data.blur.shape
     P = inverse_prior("laplacian", shape, data.y)
-    s = prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape), P, data.variance, shape)
+    s = prior_scale(torch.fft.rfft2(data.y), data.blur.otf(shape).abs() ** 2, P, data.variance, shape)
     balance = float(data.variance / s)
     theirs = np.asarray(skimage_wiener(data.y[0, 0].numpy(), data.psf[0, 0].numpy(), balance, clip=False))
     ours = Wiener(prior="laplacian").solve(data)[0, 0]
     torch.testing.assert_close(ours, torch.from_numpy(theirs), rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize("boundary", ["padded", "unknown"])
+def test_with_the_fitted_scale_given_it_is_the_same_estimate(boundary: Literal["padded", "unknown"]):
+    data, _ = gaussian_problem(16, 1)
+    given = Wiener(scale=float(estimated_scale(data)), boundary=boundary).solve(data)
+    torch.testing.assert_close(given, Wiener(boundary=boundary).solve(data), rtol=0, atol=1e-8)
+    assert not torch.equal(given, Wiener(scale=1.0, boundary=boundary).solve(data))
 
 
 def test_the_estimate_does_not_move_with_the_brightness():

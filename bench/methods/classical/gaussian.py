@@ -52,7 +52,7 @@ class GaussianModel:
         sides, grid = canvas(problem)
         Y = torch.fft.rfft2(pad(problem.y.double(), sides, "blend"))
         K, P = otf(problem.psf.double(), grid), inverse_prior(prior, grid, like=Y.real)
-        s = prior_scale(Y, K, P, noise_variance(problem).double(), grid)
+        s = prior_scale(Y, K.abs() ** 2, P, noise_variance(problem).double(), grid)
         return cls(problem, P / (scale * s), balance)
 
     def mean(self) -> Tensor:

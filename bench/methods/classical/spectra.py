@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 import torch
@@ -25,20 +26,27 @@ def inverse_prior(prior: SpectralPrior, shape: tuple[int, int], like: Tensor) ->
     """P(f) = 1 / S(f) up to scale, for S the power spectrum expected of an image: rfft2 layout (H, W // 2 + 1).
 
     flat: white, 1. laplacian: |L|^2 of the 5-point Laplacian, S ~ f^-4. spectrum: |f|^alpha, the power law of
-    natural images. P(0) = 0: nothing is assumed about the mean.
+    natural images. P(0) = 0: nothing is assumed about the mean. Shared with later calls: not to be written to.
     """
+    return _inverse_prior(prior, shape, like.dtype, like.device)
+
+
+@lru_cache(maxsize=4)
+def _inverse_prior(prior: SpectralPrior, shape: tuple[int, int], dtype: torch.dtype, device: torch.device) -> Tensor:
     H, W = shape
     if prior == "laplacian":
-        return laplacian_spectrum(shape, like) ** 2
+        return laplacian_spectrum(shape, torch.empty(0, dtype=dtype, device=device)) ** 2
     fv = torch.fft.fftfreq(H, dtype=torch.float64)
     fh = torch.fft.rfftfreq(W, dtype=torch.float64)
     f = torch.hypot(fv[:, None], fh)
     P = torch.ones_like(f) if prior == "flat" else f**POWER_LAW_EXPONENT
     P[0, 0] = 0
-    return P.to(like)
+    return P.to(device, dtype)
 
 
-def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[int, int], steps: int = 20) -> Tensor:
+def prior_scale(
+    Y: Tensor, gain: Tensor, P: Tensor, variance: Tensor, shape: tuple[int, int], steps: int = 20
+) -> Tensor:
     """The scale s (B, C, 1, 1) of the prior S = s / P under which the measurement is most likely.
 
     Empirical Bayes on the periodogram: |Y|^2 / N has mean V = s |K|^2 / P + variance and, at every frequency, an
@@ -47,14 +55,14 @@ def prior_scale(Y: Tensor, K: Tensor, P: Tensor, variance: Tensor, shape: tuple[
 
     Args:
         Y: rfft2 of the measurement on a grid of ``shape`` (B, C, H, W // 2 + 1).
-        K: transfer function on that grid (B, 1, H, W // 2 + 1).
+        gain: |K|^2 of the transfer function on that grid (B, 1, H, W // 2 + 1).
         P: from ``inverse_prior`` (H, W // 2 + 1).
         variance: of the noise (B, 1, 1, 1), positive.
         shape: (H, W).
         steps: of Fisher scoring, at most.
     """
     periodogram = (Y.abs() ** 2 / (shape[0] * shape[1])).flatten(-2)
-    W = torch.where(P > 0, K.abs() ** 2 / P, 0).flatten(-2)
+    W = torch.where(P > 0, gain / P, 0).flatten(-2)
     weights = (conjugate_pairs(P, shape[1]) * (P > 0)).flatten()
     weights = weights / weights.sum()
     images = zip(periodogram, W[:, 0], variance.flatten(), strict=True)

@@ -12,15 +12,20 @@ from bench.methods.problem import Problem
 
 
 def wiener(
-    problem: Problem, prior: SpectralPrior = "spectrum", balance: float = 1.0, padding: Padding = "blend"
+    problem: Problem,
+    prior: SpectralPrior = "spectrum",
+    balance: float = 1.0,
+    padding: Padding = "blend",
+    scale: float | None = None,
 ) -> Tensor:
     """The estimate (B, C, H, W), not clipped: G = S conj(K) / (S |K|^2 + balance sigma^2), S = s / P.
 
     Args:
         problem: with known blur and noise.
-        prior: power spectrum expected of the image, up to the scale s, which is fitted to each image.
+        prior: power spectrum expected of the image, up to the scale s.
         balance: multiplies the noise variance; 1 is the posterior mean under prior and noise level.
         padding: how a ``valid`` measurement is extended to a periodic one.
+        scale: s; fitted to each image by default.
     """
     blur, variance = problem.blur, noise_variance(problem)
     sides = sides_for(blur.shape, blur.margin, padding)
@@ -28,7 +33,7 @@ def wiener(
     grid = y.shape[-2], y.shape[-1]
     K = blur.otf(grid)
     Y = torch.fft.rfft2(y)
-    P = inverse_prior(prior, grid, like=problem.y)
-    s = prior_scale(Y, K, P, variance, grid)
-    G = K.conj() / (K.abs() ** 2 + balance * variance / s * P)
+    P, gain = inverse_prior(prior, grid, like=problem.y), K.abs() ** 2
+    s = prior_scale(Y, gain, P, variance, grid) if scale is None else scale
+    G = K.conj() / (gain + balance * variance / s * P)
     return crop(torch.fft.irfft2(G * Y, s=grid), sides)
