@@ -47,7 +47,7 @@ def lay_out(root: Path, side: int = 104) -> Path:
         _save(root / f"GOPRO_Large/{part}/{sequence}/{kind}/000001.png", 1, 2 * side, colour=True)
     for shot in ("0001", "0002"):
         for file in ("gt/gt_sharp.png", "real_blur/real_blur.png"):
-            _save(root / f"RSBlur/scene/{shot}/{file}", 2, side, colour=True)
+            _save(root / f"RSBlur/scene/{shot}/{file}", 2, 264, colour=True)  # ConvIR with its MSM takes 256
     lines = [f"scene/{shot}/gt/gt_sharp.png scene/{shot}/real_blur/real_blur.png" for shot in ("0001", "0002")]
     for part in ("train", "val"):
         (root / f"RSBlur/RSBlur_real_{part}.txt").write_text("\n".join(lines))
@@ -98,13 +98,15 @@ def _quick(entry: Any, folder: Path) -> Any:
 # --- recipes --------------------------------------------------------------------------------------------------
 
 
-def small_recipe(name: str) -> list[str]:
-    """Options of ``bench train`` that make one step of a recipe with one small crop, on a CPU from random weights."""
+def small_recipe(name: str, side: int = SIDE) -> list[str]:
+    """Options of ``bench train`` that make one step of a recipe with one crop of that side, from random weights."""
     content = yaml.safe_load(path_or_shipped(name, "recipes", ".yaml", RecipeError).read_text(encoding="utf-8"))
     restoration = content.get("kind", "prior") != "prior"
-    validation = "{every: 1, crops: 1, samples: 0}" if restoration else "{every: 1, sigmas: [25], samples: 0}"
+    validation = (
+        "{every: 1, crops: 1, samples: 0}" if restoration else "{every: 1, sigmas: [25], samples: 1, sample_steps: 2}"
+    )
     changes = {"batch": 1, "precision": "fp32", "workers": 0, "validation": validation, "init": "null"}
-    changes |= {"size": min(content["size"], SIDE), "optimiser.decay": 1}
+    changes |= {"size": min(content["size"], side), "optimiser.decay": 1}
     for part in ("train", "val"):
         source = content["data"][part]
         for place, one in (

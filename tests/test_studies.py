@@ -25,7 +25,7 @@ from bench.results import parquet as results
 from bench.running.score import given, taken
 from bench.running.solve import attempt
 from bench.train.recipe.read import read as read_recipe
-from tests.small_data import lay_out, small_grid, small_recipe
+from tests.small_data import SIDE, lay_out, small_grid, small_recipe
 
 PAGE = Path(__file__).parent.parent / "docs" / "studies.md"
 pytestmark = pytest.mark.skipif(not PAGE.is_file(), reason="there are no docs beside the tests")
@@ -34,7 +34,7 @@ ROWS = re.findall(
 )
 COMMANDS = list(dict.fromkeys(command for _, _, command in ROWS))
 #: grids on pictures that do not ship: what they say without them is tested where they are
-OWN_DATA = ("seed001_table1", "seed001_gopro", "seed002_real", "seed004_own")
+OWN_DATA = ("seed001_table1", "seed001_gopro", "seed001_gopro_patches", "seed002_real", "seed004_own")
 #: grids that name a study's experiment, or ask for its score
 WITH_FORM = {
     n
@@ -163,7 +163,11 @@ def test_its_training_takes_a_step_and_leaves_weights(
     monkeypatch.chdir(tmp_path)
     words = shlex.split(command)[1:]
     resumed = "--resume" in words
-    words = [w for w in words if w != "--resume"] + [*small_recipe(words[1]), "--data-root", str(home)]
+    words = [w for w in words if w != "--resume"] + [
+        *small_recipe(words[1], 256 if "multi_scale" in command else SIDE),
+        "--data-root",
+        str(home),
+    ]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
     out = Path(words[words.index("--out") + 1])
