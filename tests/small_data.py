@@ -99,13 +99,13 @@ def _quick(entry: Any, folder: Path) -> Any:
 
 
 def small_recipe(name: str, side: int = SIDE) -> list[str]:
-    """Options of ``bench train`` that make one step of a recipe with one crop of that side, from random weights."""
+    """Options of ``bench train`` that make one step of a recipe with two crops of that side, from random weights."""
     content = yaml.safe_load(path_or_shipped(name, "recipes", ".yaml", RecipeError).read_text(encoding="utf-8"))
     restoration = content.get("kind", "prior") != "prior"
     validation = (
         "{every: 1, crops: 1, samples: 0}" if restoration else "{every: 1, sigmas: [25], samples: 1, sample_steps: 2}"
     )
-    changes = {"batch": 1, "precision": "fp32", "workers": 0, "validation": validation, "init": "null"}
+    changes = {"batch": 2, "precision": "fp32", "workers": 0, "validation": validation, "init": "null"}
     changes |= {"size": min(content["size"], side), "optimiser.decay": 1}
     for part in ("train", "val"):
         source = content["data"][part]
