@@ -1,5 +1,5 @@
 """The command line: ``bench run``, ``report``, ``deblur``, ``degrade``, ``list``, ``show``, ``new``,
-``train``, ``calibrate``, ``verify``, ``check``, ``baseline``, ``merge``, ``doctor``.
+``train``, ``calibrate``, ``verify``, ``check``, ``baseline``, ``merge``, ``doctor``, ``speed``.
 
 Tables and JSON go to standard output, progress and messages to standard error. Exit codes: 0 ok, 1 regression,
 2 usage, 3 not comparable, 4 some cells failed, 130 interrupted.
@@ -26,6 +26,7 @@ from bench.cli import (
     report,
     run,
     show,
+    speed,
     train,
     verify,
 )
@@ -52,6 +53,7 @@ app.command("calibrate")(calibrate.command)
 app.command("verify")(verify.command)
 app.command("check")(check.command)
 app.command("doctor")(doctor.command)
+app.command("speed")(speed.command)
 app.add_typer(baseline.app, name="baseline")
 
 

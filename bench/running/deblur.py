@@ -80,7 +80,7 @@ class Deblurring:
         """
         plugin = find_plugin("solver", solver)
         settings = dict(settings)
-        prior = _denoiser(plugin, settings)
+        prior = denoiser_of(plugin, settings)
         built = build(plugin, load_plugin(plugin), settings)
         assert isinstance(built, Solver)
         if psf is None and not built.blind:
@@ -109,7 +109,7 @@ class Deblurring:
         return Estimate(x.clip(0, 1), f"{self.plugin.label}{known}")
 
 
-def _denoiser(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Denoiser] | None:
+def denoiser_of(plugin: Plugin, settings: dict[str, Any]) -> Callable[[Cost], Denoiser] | None:
     """What makes the prior of a solver that needs one: ``prior`` among the settings, from which it is taken."""
     if not plugin.flags.get("needs_prior"):
         return None
