@@ -16,7 +16,7 @@ from tables import TABLES, Row, markdown
 HEAD = """# Speed, side by side
 
 Written by `python benchmarks/speed.py`: do not edit. Every table was measured in a process of its own;
-`python benchmarks/speed.py --print TABLE` measures one again. `bench speed` times solvers, yours too, on your machine.
+`python benchmarks/speed.py --print TABLE` measures one again. `bench speed` times solvers, yours too, on yours.
 
 **What counts.** CPU seconds of one process or, for commands, of all their processes; the smallest of the repeats,
 since other work on a machine only adds; one thread, and one worker unless it says otherwise. Wall seconds and
