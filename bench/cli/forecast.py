@@ -24,11 +24,12 @@ def table(rows: list[dict[str, Any]], workers: int, price: float | None = None) 
         why = "; ".join(f"{n} {reason}" for reason, n in r["why"].items())
         source = f"  [s/cell from {r['estimated_from']}]" if r["estimated_from"] and r["to_run"] else ""
         counts = f"{r['cells']:>7}  {r['known']:>7}  {r['to_run']:>7}"
-        networks = f"{amount(r['parameters']):>7}  {amount(r['macs']):>7}  {_memory(r['memory_mb']):>6}"
+        networks = f"{amount(r['parameters']):>7}  {amount(r['macs']):>7}  {_memory(r):>6}"
         lines.append(f"{r['solver']:<{width}}  {counts}  {per:>8}  {total:>8}  {networks}  {why}{source}")
     to_run = sum(r["to_run"] for r in rows)
     lines.append(f"{sum(r['cells'] for r in rows)} cells, {to_run} to run; nothing was recorded")
-    lines.append("params, MACs: of the networks, for one image; MB: the most memory that a batch took here before")
+    lines.append("params, MACs: of the networks, for one image; MB: the most memory that a batch took here before,")
+    lines.append("  after ~ what one evaluation of the prior says without being computed")
     return "\n".join(lines + (_sum(rows, workers, price) if to_run else []))
 
 
@@ -45,8 +46,10 @@ def amount(value: float | None) -> str:
 _THOUSANDS = ("", "k", "M", "G", "T", "P")
 
 
-def _memory(value: float | None) -> str:
-    return "-" if value is None else f"{value:.0f}"
+def _memory(row: dict[str, Any]) -> str:
+    """In MB; "~" before what no batch was seen to take."""
+    value = row["memory_mb"]
+    return "-" if value is None else f"{'' if row['memory_from'] == row['estimated_from'] else '~'}{value:.0f}"
 
 
 def _sum(rows: list[dict[str, Any]], workers: int, price: float | None) -> list[str]:

@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bench.errors import BenchError
@@ -24,20 +24,26 @@ from bench.seeds import digest
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a cell of a solver is expected to take, and from what; None where nothing is known."""
+    """What a cell of a solver is expected to take, and from what; None where nothing is known.
+
+    Attributes:
+        memory_source: of the memory, where it is not that of the rest.
+    """
 
     seconds: float | None = None
     source: str | None = None
     parameters: int | None = None
     macs: float | None = None
     memory: float | None = None
+    memory_source: str | None = None
 
 
 def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
     """One row per solver: cells, known, to run, reasons, seconds per cell and what they were estimated from.
 
     With it ``parameters`` and ``macs`` of its networks as columns of results have them, and ``memory_mb``: the most
-    that a batch took, in proportion where batches are larger now. The card of weights has their parameters.
+    that a batch took, in proportion where batches are larger now, or else what one evaluation of a built-in prior
+    says (``bench.running.footprint``). The card of weights has their parameters.
 
     With ``probe``, one cell of every solver that has no known time is solved here, and forgotten.
 
@@ -64,6 +70,8 @@ def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
         why = Counter(_why(c, before, runner) for c in todo) + Counter({"of a search, at most": left[label]})
         to_run = len(todo) + left[label]
         estimate = times.get(label, Estimate(parameters=weights[label]))
+        if estimate.memory is None and todo and todo[0].prior is not None:
+            estimate = replace(estimate, memory=_memory(todo[0], runner), memory_source="one evaluation of the prior")
         rows.append(
             {
                 "solver": label,
@@ -76,10 +84,18 @@ def forecast(runner: Runner, probe: bool = False) -> list[dict[str, Any]]:
                 "parameters": estimate.parameters,
                 "macs": estimate.macs,
                 "memory_mb": estimate.memory,
+                "memory_from": None if estimate.memory is None else estimate.memory_source or estimate.source,
                 "why": dict(why),
             }
         )
     return rows
+
+
+def _memory(cell: Cell, runner: Runner) -> float | None:
+    # This imports torch, which a plan without samplers does not need.
+    from bench.running.footprint import footprint
+
+    return footprint(cell, runner.batch_size, runner.device)
 
 
 def _why(cell: Cell, before: dict[str, str], runner: Runner) -> str:
