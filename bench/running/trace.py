@@ -6,7 +6,7 @@ that shows a run: no sampler knows of it, none draws or computes anything else, 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -18,6 +18,7 @@ from bench.errors import SolverError
 from bench.grid.cells import Cell, instance
 from bench.methods.make_problem import assemble
 from bench.methods.networks.sample import Sampler
+from bench.methods.networks.unrolled import UnrolledNet
 from bench.methods.problem import Prior, Problem, Solver
 from bench.running.score import given, outcome, taken
 from bench.seeds import keyed
@@ -67,12 +68,13 @@ class Run:
 
 
 class _Asked(NamedTuple):
-    """An evaluation: the bound method of the denoiser, x_t and the steps t of its images."""
+    """An evaluation: the denoiser's bound method, x_t, what else it is given, the noise-to-signal ratio of x_t."""
 
     number: int
     call: Any
     x: torch.Tensor
-    t: torch.Tensor
+    rest: tuple[Any, ...]
+    sigma: float
 
 
 class Trace(Cost):
@@ -93,9 +95,10 @@ class Trace(Cost):
     def evaluation(self, network: Any, *inputs: Any, call: Any = None) -> None:
         """Count; where it is the estimate of x_0 at a noise level, remember what goes in and what comes out."""
         super().evaluation(network, *inputs, call=call)
-        if len(inputs) != 2 or not hasattr(getattr(call, "__self__", None), "schedule"):
-            return  # a restorer, a predictor: no noise level
-        self._latest = _Asked(self.evaluations, call, inputs[0].detach().clone(), inputs[1])
+        sigma = _sigma(call, inputs)
+        if sigma is None:
+            return
+        self._latest = _Asked(self.evaluations, call, inputs[0].detach().clone(), inputs[1:], sigma)
         if self.evaluations % self.stride == 0:
             self.states.append(self._state(self._latest))
         self.evaluations += 1
@@ -113,9 +116,20 @@ class Trace(Cost):
 
     @torch.no_grad()
     def _state(self, asked: _Asked) -> State:
-        x0 = asked.call(asked.x, asked.t)
-        sigma = float(asked.call.__self__.schedule.sigma(asked.t[:1]))
-        return State(asked.number, sigma, _numpy(self.state(asked.x)), _numpy(self.estimate(x0)))
+        x0 = asked.call(asked.x, *asked.rest)
+        return State(asked.number, asked.sigma, _numpy(self.state(asked.x)), _numpy(self.estimate(x0)))
+
+
+def _sigma(call: Any, inputs: Sequence[Any]) -> float | None:
+    """The σ of an evaluation: of a prior at steps t, or of an unrolled solver's denoiser, which is given σ itself.
+
+    None where there is no noise level: of a restorer, of a predictor.
+    """
+    owner = getattr(call, "__self__", None)
+    schedule = getattr(owner, "schedule", None)
+    if schedule is not None and len(inputs) == 2:
+        return float(schedule.sigma(inputs[1][:1]))
+    return float(inputs[2][0]) if isinstance(owner, UnrolledNet) else None
 
 
 def trace(cell: Cell, device: str, frames: int = 8) -> Run:

@@ -91,6 +91,15 @@ def test_patches_are_joined_and_averaged_chains_told_apart(config: Any, tmp_path
     assert np.allclose(run.estimate, alone.x[0, 0], atol=1e-5)  # all patches at once round differently
 
 
+def test_the_steps_of_an_unrolled_solver_are_its_states(tmp_path: Path) -> None:
+    one = cell(tmp_path, "unrolled")
+    run = trace(one, "cpu", frames=8)
+    assert [s.number for s in run.states] == [0, 1, 2, 3]
+    assert all(s.sigma > 0 for s in run.states)  # learnt: they need not fall
+    alone = attempt(given([one], "cpu"), [taken(one).sensed])
+    assert np.array_equal(run.estimate, alone.x[0, 0].astype(np.float64))
+
+
 def test_a_solver_without_states_says_so(tmp_path: Path) -> None:
     with pytest.raises(SolverError, match="no intermediate states"):
         trace(cell(tmp_path, "wiener"), "cpu")
