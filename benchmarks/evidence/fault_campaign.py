@@ -29,6 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from journal_damage import DAMAGES
+from processes import children, kill, marked, workers
 
 from bench.results import parquet as results
 
@@ -134,10 +135,10 @@ class Campaign:
     def look_for_leftovers(self, kind: str) -> None:
         """Note processes, temporary files and semaphores that a round has left behind, and remove them."""
         mark, end = f"TMPDIR={self.temporary}\0".encode(), time.monotonic() + LINGER
-        while (left := _marked(mark)) and time.monotonic() < end:
+        while (left := marked(mark)) and time.monotonic() < end:
             time.sleep(0.1)
         for pid in left:
-            _kill(pid)
+            kill(pid)
         files = [*self.temporary.iterdir(), *(SEMAPHORES.iterdir() if self.tmpfs else ())]
         for file in files:
             subprocess.run(["rm", "-rf", str(file)], check=False)
@@ -171,11 +172,11 @@ def kill_workers(c: Campaign) -> None:
     """SIGKILL one worker after another; the run goes on, a cell that lost two of them is recorded as crashed."""
     run = c.start()
     for _ in range(c.rng.randint(1, 4)):
-        if c.progress(run, c.rng.randint(1, 15)) and (workers := _workers(run.pid)):
-            _kill(c.rng.choice(workers))
+        if c.progress(run, c.rng.randint(1, 15)) and (family := workers(run.pid)):
+            kill(c.rng.choice(family))
             c.seen["workers killed"] += 1
     if c.rng.random() < 0.5 and c.progress(run, c.rng.randint(1, 10)):
-        _kill(run.pid)
+        kill(run.pid)
     c.end(run, "workers killed", 0, 4, -9)
 
 
@@ -183,11 +184,12 @@ def kill_server(c: Campaign) -> None:
     """SIGKILL the process that workers are forked from."""
     run = c.start()
     if c.progress(run, c.rng.randint(1, 20)):
-        for pid in _children(run.pid):
+        for pid in children(run.pid):
             if "bench.running.node" in Path(f"/proc/{pid}/cmdline").read_text(errors="replace"):
-                _kill(pid)
+                kill(pid)
+                c.seen["servers killed"] += 1
     if c.progress(run, c.rng.randint(5, 60)):
-        _kill(run.pid)
+        kill(run.pid)
     c.end(run, "server of workers killed", 0, 4, -9)
 
 
@@ -237,7 +239,7 @@ def read_only(c: Campaign) -> None:
     disk, during = c.base / "disk", c.rng.random() < 0.5
     run = c.start() if during else None
     if run is not None and c.progress(run, c.rng.randint(1, 20)):
-        _kill(run.pid)  # a file system that is written to cannot be made read-only
+        kill(run.pid)  # a file system that is written to cannot be made read-only
         run.wait()
         time.sleep(1.5)  # its workers notice within a second
     elif run is not None:
@@ -276,7 +278,7 @@ def break_journal(c: Campaign) -> None:
         c.seen[f"journal {how.__name__}"] += 1
     run = c.start()
     if c.progress(run, c.rng.randint(10, 60)):
-        _kill(run.pid)
+        kill(run.pid)
     c.end(run, "journal damaged", 0, 4, -9)
 
 
@@ -306,35 +308,6 @@ FAULTS: tuple[Callable[[Campaign], None], ...] = (
 )  # fmt: skip
 
 
-# --- processes ------------------------------------------------------------------------------------------------
-
-
-def _children(pid: int) -> list[int]:
-    try:
-        return [int(p) for p in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    except OSError:
-        return []
-
-
-def _workers(pid: int) -> list[int]:
-    return [worker for child in _children(pid) for worker in _children(child)]
-
-
-def _marked(mark: bytes) -> list[int]:
-    """The processes whose environment holds these bytes."""
-    pids = []
-    for entry in Path("/proc").iterdir():
-        with suppress(OSError):
-            if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
-                pids.append(int(entry.name))
-    return pids
-
-
-def _kill(pid: int) -> None:
-    with suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGKILL)
-
-
 # --- the whole ------------------------------------------------------------------------------------------------
 
 
@@ -356,7 +329,7 @@ def campaign(base: Path, options: argparse.Namespace, tmpfs: bool) -> int:
     if c.faults:
         raise SystemExit("\n".join(c.faults))
     expected = columns(base / "whole")
-    kinds = [f for f in FAULTS if tmpfs or f is not fill_disk]
+    kinds = [f for f in FAULTS if (tmpfs or f is not fill_disk) and f.__name__ in (options.kinds or f.__name__)]
     order: list[Callable[[Campaign], None]] = []
     number = 0
     while number < options.rounds and time.monotonic() < latest:
@@ -384,6 +357,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=60)
     parser.add_argument("--minutes", type=float, default=1e6, help="after which no further round begins")
+    parser.add_argument("--kinds", nargs="*", choices=[f.__name__ for f in FAULTS], help="all by default")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--apart", action="store_true", help=argparse.SUPPRESS)

@@ -20,6 +20,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from processes import marked
+
 IMAGES = '''
 from dataclasses import dataclass
 import numpy as np
@@ -63,13 +65,11 @@ class Usage:
     def look(self, mark: bytes, driver: int) -> None:
         """Read what they have used so far; MB for memory."""
         resident: dict[int, float] = {}
-        for entry in Path("/proc").iterdir():
-            with suppress(OSError, IndexError, ValueError):
-                if entry.name.isdigit() and mark in (entry / "environ").read_bytes():
-                    pid = int(entry.name)
-                    words = (entry / "stat").read_text(errors="replace").rsplit(")", 1)[1].split()
-                    self.seconds[pid] = (int(words[11]) + int(words[12])) / _TICK
-                    resident[pid] = int(words[21]) * _PAGE / 1e6
+        for pid in marked(mark):
+            with suppress(OSError):
+                words = Path(f"/proc/{pid}/stat").read_text(errors="replace").rsplit(")", 1)[1].split()
+                self.seconds[pid] = (int(words[11]) + int(words[12])) / _TICK
+                resident[pid] = int(words[21]) * _PAGE / 1e6
         self.own = max(self.own, resident.get(driver, 0.0))
         self.whole = max(self.whole, sum(resident.values()))
 
