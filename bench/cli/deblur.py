@@ -11,13 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bench.imaging import picture_files as pictures
-
 if TYPE_CHECKING:
     from bench.running.deblur import Deblurring
 
 #: what an estimate is written as, by the suffix of its file
-WRITERS = {".png": pictures.write_8_bit, ".npy": pictures.write_npy}
+WRITTEN = (".png", ".npy")
 
 
 def command(
@@ -61,14 +59,15 @@ def command(
 def _one(work: Deblurring, source: Path, target: Path, count: str) -> bool:
     """Deblur a picture and say so; whether it could be done."""
     from bench.errors import BenchError
+    from bench.imaging.picture_files import read, write_8_bit, write_npy
 
     if sys.stderr.isatty():
         typer.echo(f"{count}{source} ...\r", err=True, nl=False)
     start = time.monotonic()
     try:
-        estimate = work.run(pictures.read(source))
+        estimate = work.run(read(source))
         target.parent.mkdir(parents=True, exist_ok=True)
-        WRITERS[target.suffix.lower()](target, estimate.x)
+        (write_npy if target.suffix.lower() == ".npy" else write_8_bit)(target, estimate.x)
     except (BenchError, MemoryError) as error:
         typer.echo(f"{count}{source}: {error or 'out of memory'}", err=True)
         return False
@@ -80,12 +79,12 @@ def _places(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
     """Each picture and where its estimate goes: below ``out`` as it lies below the folder that was named."""
     from bench.errors import SettingError
 
-    if out.suffix.lower() in WRITERS:
+    if out.suffix.lower() in WRITTEN:
         if len(images) != 1 or images[0].is_dir():
             raise SettingError(f"--out {out} is one file: for several pictures give a folder")
         return [(source, out) for source, _ in _sources(images)]
     if out.suffix and not out.is_dir():
-        raise SettingError(f"--out {out}: estimates are written as {' or '.join(WRITERS)}, or into a folder")
+        raise SettingError(f"--out {out}: estimates are written as {' or '.join(WRITTEN)}, or into a folder")
     targets = [(source, out / below.with_suffix(".png")) for source, below in _sources(images)]
     if twice := [str(t) for t, n in Counter(target for _, target in targets).items() if n > 1]:
         raise SettingError(f"several pictures would become {twice[0]}: deblur them into folders of their own")
@@ -96,6 +95,7 @@ def _places(images: Sequence[Path], out: Path) -> list[tuple[Path, Path]]:
 
 def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
     from bench.errors import DataError
+    from bench.imaging.picture_files import EXTENSIONS, pictures_in
 
     for image in images:
         if not image.exists():
@@ -103,9 +103,9 @@ def _sources(images: Iterable[Path]) -> Iterator[tuple[Path, Path]]:
         if not image.is_dir():
             yield image, Path(image.name)
             continue
-        inside = list(pictures.pictures_in(image))
+        inside = list(pictures_in(image))
         if not inside:
-            raise DataError(f"{image} holds no picture ({', '.join(pictures.EXTENSIONS)})")
+            raise DataError(f"{image} holds no picture ({', '.join(EXTENSIONS)})")
         yield from ((p, p.relative_to(image)) for p in inside)
 
 

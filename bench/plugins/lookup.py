@@ -27,8 +27,14 @@ from bench.plugins.outside import follow, stamp
 
 def plugin_names(kind: Kind) -> list[str]:
     """Names of the built-in plug-ins of a kind, and of those that entry points add."""
-    added = {e.name for e in entry_points(group=f"bench.{KINDS[kind][0]}") if _offers(e.value, kind, e.name)}
+    added = {e.name for e in _installed().select(group=f"bench.{KINDS[kind][0]}") if _offers(e.value, kind, e.name)}
     return sorted({p.name for p in built_in(kind)} | added)
+
+
+@cache
+def _installed() -> Any:  # EntryPoints; in Python 3.11 a dict that has its select()
+    """All entry points: finding them opens a file of every installed package."""
+    return entry_points()
 
 
 @cache
@@ -72,7 +78,7 @@ def _named(kind: Kind, name: str) -> Plugin:
     for file in (place / f"{name}.py", place / name / "__init__.py") if place else ():
         if file.is_file() and not name.startswith("_"):
             return _must_describe(kind, name, file, f"bench.{KINDS[kind][0]}.{name}")
-    for entry in entry_points(group=f"bench.{KINDS[kind][0]}", name=name):
+    for entry in _installed().select(group=f"bench.{KINDS[kind][0]}", name=name):
         return _from_module(kind, name, entry.value)
     allowed = did_you_mean(name, plugin_names(kind))
     raise PluginError(f"no {kind} is called {name!r}. {allowed} A path must end in .py.")
