@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.verify.certificate import Certificate
     from bench.verify.gaussian import Score
     from bench.verify.oracles.moments import Figure
+    from bench.verify.stein import Score as Stein
 
 
 def command(
@@ -27,6 +28,12 @@ def command(
     quick: Annotated[
         bool, typer.Option("--quick", help="The main oracle alone and few samples: the grade is an upper bound.")
     ] = False,
+    prior: Annotated[
+        str | None,
+        typer.Option(
+            help="Also test samples of the posterior of these gray weights, by a Stein discrepancy: photos."
+        ),
+    ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write certificates/SOLVER.json there, as in a run folder.")
     ] = None,
@@ -39,7 +46,9 @@ def command(
     def say(text: str) -> None:
         typer.echo(f"{solver}: {text}", err=True)
 
-    certificate = examine(solver, settings_of(setting or []), kind=kind, samples=samples, quick=quick, say=say)
+    certificate = examine(
+        solver, settings_of(setting or []), kind=kind, samples=samples, quick=quick, prior=prior, say=say
+    )
     if as_json:
         typer.echo(json.dumps(certificate.json(), indent=1, ensure_ascii=False))
     else:
@@ -65,6 +74,9 @@ def _print(certificate: Certificate) -> None:
     if (truths := certificate.truths) is not None:
         spread = f"root mean square of whitened block errors {truths.spread:.3f} (exact 1)"
         console.print(f"Calibration over {truths.truths} truths: p = {truths.p:.2g}, {spread}\n")
+    if certificate.stein is not None:
+        console.print(_stein(certificate.stein))
+        console.print(f"Stein discrepancy: KSD² {certificate.stein.ksd2:.4f}, p = {certificate.stein.p:.2g}\n")
     for check in certificate.checks:
         console.print(f"{check.outcome:<5} {check.name:<9} {check.text}")
     grade = "not judged" if certificate.grade is None else f"grade {certificate.grade}"
@@ -118,6 +130,12 @@ def _patches(certificate: Certificate) -> Table:
         "CRPS": f"{s.crps:.4f} (exact {s.crps_exact:.4f})",
     }
     return _table("Mixture oracle", ["σ 0.1"], [column])
+
+
+def _stein(s: Stein) -> Table:
+    titles = [f"{b.low:g} to {b.high:g}" for b in s.bands]
+    columns = [{"variance": f"{b.variance:.3f}", "bias² / variance": f"{b.bias2:.3f}"} for b in s.bands]
+    return _table(f"Prior {s.prior}, cycles per picture", titles, columns)
 
 
 def _table(title: str, titles: list[str], columns: list[dict[str, Any]]) -> Table:

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from bench.files import write_text
 from bench.seeds import digest
-from bench.verify import calibration, gaussian, grades, mixture
+from bench.verify import calibration, gaussian, grades, mixture, stein
 from bench.verify.grades import Condition, Grade
 from bench.verify.invariances import Check
 
@@ -38,6 +38,8 @@ class Certificate:
         checks: contract and invariances.
         quick: whether parts were left out, so that the grade is an upper bound.
         seconds: the whole examination took.
+        stein: on the posterior of a trained prior; None when none was named. It is shown and not judged: what is
+            wrong may be the sampler or the network's score.
     """
 
     solver: str
@@ -50,6 +52,7 @@ class Certificate:
     checks: Sequence[Check]
     quick: bool
     seconds: float
+    stein: stein.Score | None = None
 
     @property
     def conditions(self) -> list[Condition]:
@@ -132,6 +135,7 @@ class Certificate:
             "gaussian": [score.json() for score in self.scores],
             "calibration": None if self.truths is None else self.truths.json(),
             "mixture": None if self.patches is None else self.patches.json(),
+            "stein": None if self.stein is None else self.stein.json(),
             "checks": [c.json() for c in self.checks],
             "seconds": round(self.seconds, 1),
         }

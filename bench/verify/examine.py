@@ -13,10 +13,11 @@ import numpy as np
 import torch
 
 from bench.errors import SettingError
+from bench.methods.diffusion.denoiser import PriorModel
 from bench.methods.problem import Solver
 from bench.plugins.lookup import find_plugin, load_plugin
 from bench.plugins.settings import build, resolve
-from bench.verify import calibration, conformance, gaussian, invariances, mixture
+from bench.verify import calibration, conformance, gaussian, invariances, mixture, stein
 from bench.verify.certificate import Certificate, Kind
 from bench.verify.oracles.gaussian import GaussianPrior
 from bench.verify.oracles.mixture import MixturePrior
@@ -32,6 +33,7 @@ def examine(
     kind: Kind | None = None,
     samples: int | None = None,
     quick: bool = False,
+    prior: str | None = None,
     base: Path | None = None,
     say: Callable[[str], None] = lambda _: None,
 ) -> Certificate:
@@ -43,6 +45,7 @@ def examine(
         kind: what to judge it as; by default what it declares (see ``declared``).
         samples: drawn where moments cannot be had exactly; by default 64, or 16 for a solver with many evaluations.
         quick: the main oracle alone, few samples, no large pictures: the grade is an upper bound.
+        prior: weights of a trained prior of gray pictures, of whose posterior a sampler's samples are tested too.
         base: the folder that a relative path starts from.
         say: gets a line on what is going on.
     """
@@ -53,8 +56,9 @@ def examine(
     if samples is not None and samples < 2:
         raise SettingError(f"samples must be at least 2, got {samples}")
     kind = kind or declared(solver)
+    model = None if prior is None else _trained(solver, kind, prior)
     with _one_thread():
-        prior = GaussianPrior()
+        gaussians = GaussianPrior()
         blur = _suitable(solver)
         say("contract")
         checks = [conformance.check(plugin, given, base)]
@@ -69,19 +73,30 @@ def examine(
         truths = patches = None
         if not quick and solver.needs_prior and kind == "sample":
             say("many truths")
-            truths = calibration.score(solver, prior, 64 if many else 128, blur)
+            truths = calibration.score(solver, gaussians, 64 if many else 128, blur)
             say("mixture")
             count = {"patches": 8, "samples": 8} if many else {}
             patches = mixture.score(solver, MixturePrior(), psf=blur, **count)
         say("invariances")
         checks += [
-            invariances.batch(solver, prior, blur),
-            invariances.size(solver, prior, blur, most=64 if quick else 128),
-            invariances.units(solver, prior, blur),
-            *invariances.start(plugin, given, make, prior, blur),
+            invariances.batch(solver, gaussians, blur),
+            invariances.size(solver, gaussians, blur, most=64 if quick else 128),
+            invariances.units(solver, gaussians, blur),
+            *invariances.start(plugin, given, make, gaussians, blur),
         ]
+        on_trained = None
+        if model is not None and prior is not None:
+            say(f"trained prior {prior}")
+            on_trained = stein.score(solver, prior, model, samples or (16 if many else 32))
     calls, seconds = (cost.nfe_forward, cost.nfe_backward), time.perf_counter() - began
-    return Certificate(plugin.label, given, kind, calls, scores, truths, patches, checks, quick, seconds)
+    return Certificate(plugin.label, given, kind, calls, scores, truths, patches, checks, quick, seconds, on_trained)
+
+
+def _trained(solver: Solver, kind: Kind, weights: str) -> PriorModel:
+    """Its prior, for a solver that the test suits. Raises SettingError for others."""
+    if kind != "sample" or not solver.needs_prior or solver.denoises:
+        raise SettingError("a trained prior is for samplers behind a blur: others draw nothing of its posterior")
+    return stein.trained(weights)
 
 
 def _oracles(solver: Solver) -> tuple[gaussian.Oracle, ...]:
