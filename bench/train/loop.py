@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from bench.errors import TrainingError
 from bench.seeds import digest
@@ -173,13 +174,17 @@ def step(state: State, lesson: Lesson, batches: Sequence[Batch], device: torch.d
     state.optimiser.step()
     for loss in losses:
         loss.learn()
-    for name in lesson.parts:
-        state.parts.setdefault(name, []).append(
-            float(sum(loss.parts[name].detach() for loss in losses) / len(losses))
-        )
+    shown, *parts = _figures([loss.shown for loss in losses], *([x.parts[n] for x in losses] for n in lesson.parts))
+    for name, part in zip(lesson.parts, parts, strict=True):
+        state.parts.setdefault(name, []).append(part)
     state.step += 1
     state.update_average()
-    return float(sum(loss.shown.detach() for loss in losses) / len(losses))
+    return shown
+
+
+def _figures(*scalars: Sequence[Tensor]) -> list[float]:
+    """The mean of each of them, read from the device at once: it waits for a step one time, whatever is shown."""
+    return torch.stack([torch.stack([s.detach().float() for s in of]).mean() for of in scalars]).cpu().tolist()
 
 
 def _gradient(state: State, lesson: Lesson, batch: Batch, part: int, device: torch.device) -> Loss:

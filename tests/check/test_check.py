@@ -65,7 +65,7 @@ blur:
 noise:
   - poisson_gaussian: {{id: [low, high], zip: {{lam: [768000, 48000], sigma: [1, 4]}}}}
 solvers:
-  - pnp_hqs: {{steps: 4, prior: {weights}}}
+  - pnp_hqs: {{steps: 4, lam: 0.5, prior: {weights}}}
 metrics: [psnr]
 protocol: {{border: 8, dtype: float64}}
 run: {{workers: 1, images: 0}}

@@ -17,9 +17,9 @@ from bench import Problem, Solver
 class Broken(Solver):
     """Fails where sigma is large, works elsewhere."""
 
-    how: Literal["raise", "surrogate", "hang", "nan", "shape", "type", "memory", "kill", "exit", "kill_once"] = (
-        "raise"
-    )
+    how: Literal[
+        "raise", "surrogate", "hang", "nan", "shape", "type", "memory", "kill", "exit", "kill_once", "raise_once"
+    ] = "raise"
     marker: str = ""
 
     def solve(self, problem: Problem) -> Tensor:
@@ -59,8 +59,14 @@ class Broken(Solver):
         os._exit(3)
 
     def _kill_once(self, y: Tensor) -> Tensor:
+        return self._kill(y) if self._is_first() else y
+
+    def _raise_once(self, y: Tensor) -> Tensor:
+        return self._raise(y) if self._is_first() else y
+
+    def _is_first(self) -> bool:
         try:
             Path(f"{self.marker}.once").touch(exist_ok=False)  # a file that a parameter names would be in the key
         except FileExistsError:
-            return y
-        return self._kill(y)
+            return False
+        return True

@@ -128,7 +128,7 @@ def test_resuming_with_another_degradation_is_refused(tmp_path: Path, root: Path
 
 
 def test_a_training_of_unknown_kind_is_refused_with_the_kinds_there_are(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match=r"no kind 'restore'.*conditional, prior, restorer"):
+    with pytest.raises(RecipeError, match=r"no kind 'restore'.*conditional, mixture, prior, restorer"):
         read(write_recipe(tmp_path / "r.yaml", kind="restore"))
 
 
