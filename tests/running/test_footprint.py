@@ -44,6 +44,7 @@ def test_colours_are_seen_together_or_one_by_one() -> None:
     assert seen_by(Chain(), (3, 16, 24), 2).shape == (6, 1, 16, 24)
 
 
+@pytest.mark.slow
 def test_the_estimate_is_within_a_factor_of_two_of_what_a_probe_measures(
     write_grid: Callable[..., Path], tmp_path: Path
 ) -> None:

@@ -42,7 +42,7 @@ LEFT_OUT = {"restorer_file", "deepinv_dps", "deepinv_diffpir"}
 SOLVERS = sorted(set(plugin_names("solver")) - LEFT_OUT)
 #: of libraries, which compute on the CPU anyway, or with networks that others here have too
 LIBRARIES = {n for n in SOLVERS if find_plugin("solver", n).flags.get("family") == "library"}
-SLOW = LIBRARIES | {"conditional_dm", "swinir"}
+SLOW = LIBRARIES | {"conditional_dm", "swinir", "gaussian_posterior"}
 
 
 class Shrinking(ModelBase):
@@ -126,7 +126,7 @@ UPLOADS = {
 }
 
 
-@pytest.mark.parametrize("name", UPLOADS)
+@pytest.mark.parametrize("name", [pytest.param(n, marks=pytest.mark.slow) if n == "pnp_hqs" else n for n in UPLOADS])
 def test_a_step_of_a_sampler_reads_no_number_but_whether_conjugate_gradients_are_done(name: str) -> None:
     """By the difference of two lengths; the uploads are those that cannot be avoided."""
     short, long = (solved(name, "circular", steps=steps)[1] for steps in (2, 4))

@@ -19,7 +19,7 @@ from tests.train.test_unrolled import UNROLLED
 CUDA = torch.device("cuda")
 RESTORATION = {**KINDS, "unrolled": UNROLLED}
 #: the others are near relatives of these
-QUICK = ("prior", "convir", "residual", "unrolled")
+QUICK = ("prior", "convir", "residual")
 
 
 @pytest.fixture(scope="module")
