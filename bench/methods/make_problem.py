@@ -50,6 +50,7 @@ def assemble(
     sigma_factor: float = 1.0,
     blind: bool = False,
     prior: Callable[[Cost], Denoiser] | None = None,
+    cost: Cost | None = None,
 ) -> Problem:
     """Stack measurements into a Problem.
 
@@ -59,6 +60,7 @@ def assemble(
         sigma_factor: the noise standard deviation that the solver gets, over the true one.
         blind: hide PSF and noise level.
         prior: makes the denoiser that counts in a Cost, for solvers that need one.
+        cost: where calls are counted; a new one by default.
     """
 
     def stacked(arrays: Sequence[object]) -> torch.Tensor:
@@ -67,7 +69,7 @@ def assemble(
     y = stacked([m.y for m in measurements])
     bursts = [m.burst for m in measurements if m.burst is not None]
     burst = stacked(bursts) if bursts else None
-    cost = Cost()
+    cost = cost or Cost()
     if blind:
         return Problem(y=y, blur=None, noise=None, rng=tuple(rngs), cost=cost, burst=burst)
     psf = stacked([m.psf for m in measurements])[:, None]

@@ -95,7 +95,7 @@ def attempt(given: Given, sensed: Sequence[Sensed]) -> Attempt:
 
 
 def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torch.Tensor, Problem, float]:
-    problem = _problem(given, sensed)
+    problem = problem_of(given, sensed)
     shape, dtype, n = problem.y.shape, problem.y.dtype, given.samples
     _synchronise(given.device)
     start = time.perf_counter()
@@ -107,7 +107,8 @@ def _timed(solver: Solver, given: Given, sensed: Sequence[Sensed]) -> tuple[torc
     return x if n > 1 else x[None], problem, seconds
 
 
-def _problem(given: Given, sensed: Sequence[Sensed]) -> Problem:
+def problem_of(given: Given, sensed: Sequence[Sensed], cost: Cost | None = None) -> Problem:
+    """What the solver is handed; calls are counted in ``cost``, a new one by default."""
     return assemble(
         sensed,
         [keyed(k) for k in given.keys],
@@ -117,6 +118,7 @@ def _problem(given: Given, sensed: Sequence[Sensed]) -> Problem:
         sigma_factor=given.sigma_factor,
         blind=given.blind,
         prior=None if given.prior is None else _prior(given.prior, given),
+        cost=cost,
     )
 
 

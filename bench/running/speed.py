@@ -86,7 +86,7 @@ def _timed(
     name: str, plugin: Plugin, given: dict[str, Any], measured: Measurement, boundary: Boundary, seconds: float
 ) -> Timing:
     settings = dict(given)
-    prior = denoiser_of(plugin, settings) if plugin.flags.get("needs_prior") else None
+    prior = denoiser_of(plugin, settings)
     solver = build(plugin, load_plugin(plugin), settings)
     best, end = Timing(name, given), time.perf_counter() + seconds
     for solve in range(REPEAT):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,16 +16,11 @@ import torch
 from bench.contracts import Cost
 from bench.errors import SolverError
 from bench.grid.cells import Cell, instance
-from bench.methods.make_problem import assemble
 from bench.methods.networks.sample import Sampler
 from bench.methods.networks.unrolled import UnrolledNet
-from bench.methods.problem import Prior, Problem, Solver
+from bench.methods.problem import Problem, Solver
 from bench.running.score import given, outcome, taken
-from bench.seeds import keyed
-
-if TYPE_CHECKING:
-    from bench.methods.diffusion.denoiser import Denoiser
-    from bench.running.solve import Given
+from bench.running.solve import problem_of
 
 #: How a tensor of the run is shown: (C, H, W) in [0, 1] units, not clipped.
 Shown = Callable[[torch.Tensor], torch.Tensor]
@@ -146,7 +141,7 @@ def trace(cell: Cell, device: str, frames: int = 8) -> Run:
     assert isinstance(solver, Solver)
     y = shot.measurement.y
     watch = Trace(frames, _on_canvas(y.shape[0]), _on_canvas(y.shape[0]))
-    problem = _problem(plan, shot.sensed, watch)
+    problem = problem_of(plan, [shot.sensed], watch)
     if cell.solver.plugin.flags.get("weights_kind") == "conditional":
         solver = _in_one_batch(solver, problem, watch)
     with torch.no_grad():
@@ -157,31 +152,6 @@ def trace(cell: Cell, device: str, frames: int = 8) -> Run:
     estimate = x.detach().double().cpu().numpy()
     scores = {} if cell.samples > 1 else outcome(cell, shot, estimate, {})
     return Run(states, evaluations, shot.measurement.truth, y, estimate[0], scores)
-
-
-def _problem(plan: Given, sensed: Any, watch: Trace) -> Problem:
-    """The problem of the cell, with ``watch`` as its counter."""
-    problem = assemble(
-        [sensed],
-        [keyed(k) for k in plan.keys],
-        boundary=plan.boundary,
-        dtype=getattr(torch, plan.dtype),
-        device=plan.device,
-        sigma_factor=plan.sigma_factor,
-        blind=plan.blind,
-        prior=None if plan.prior is None else lambda _: _denoiser(plan, watch),
-    )
-    return problem.replace(cost=watch)
-
-
-def _denoiser(plan: Given, watch: Trace) -> Denoiser:
-    from bench.methods.diffusion.denoiser import Denoiser, measured_error, placed
-
-    assert plan.prior is not None
-    prior = instance(plan.prior)
-    assert isinstance(prior, Prior)
-    model = placed(prior.load(), getattr(torch, plan.dtype), plan.device)
-    return Denoiser(model, watch, None if plan.calibration is None else measured_error(plan.calibration))
 
 
 def _on_canvas(channels: int) -> Shown:
