@@ -5,11 +5,10 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pylops import FirstDerivative, LinearOperator
-from pylops.optimization.sparsity import splitbregman
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
-from bench.methods.libraries.planes import Plane, by_plane, pylops_blur
+from bench.methods.libraries.planes import Plane, by_plane, pylops_split_bregman
 
 
 @dataclass(frozen=True)
@@ -41,18 +40,12 @@ class PylopsTv(Solver):
     def _plane(self, plane: Plane) -> np.ndarray:
         scene = plane.blur.scene_shape
         D: list[LinearOperator] = [FirstDerivative(scene, axis=axis, edge=False, kind=self.kind) for axis in (0, 1)]
-        x = splitbregman(
-            pylops_blur(plane.blur),
-            plane.y.ravel(),
+        return pylops_split_bregman(
+            plane,
             D,
-            x0=plane.start.ravel(),
+            [self.eps] * 2,
+            mu=self.mu,
             niter_outer=self.niter_outer,
             niter_inner=self.niter_inner,
-            mu=self.mu,
-            epsRL1s=[self.eps * plane.sigma] * 2,
-            tol=1e-4,
-            tau=1.0,
             iter_lim=self.iter_lim,
-            damp=1e-4,
-        )[0]
-        return x.reshape(scene)
+        )

@@ -5,13 +5,12 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from pylops import FirstDerivative, LinearOperator
-from pylops.optimization.sparsity import splitbregman
 from pylops.signalprocessing import DWT2D
 from torch import Tensor
 
 from bench import Problem, SettingError, Solver, tunable
 from bench.methods.classical.haar import levels_for
-from bench.methods.libraries.planes import Plane, by_plane, pylops_blur
+from bench.methods.libraries.planes import Plane, by_plane, pylops_split_bregman
 
 
 @dataclass(frozen=True)
@@ -50,18 +49,12 @@ class PylopsTvHaar(Solver):
         scene = plane.blur.scene_shape
         D: list[LinearOperator] = [FirstDerivative(scene, axis=axis, edge=False, kind=self.kind) for axis in (0, 1)]
         W = DWT2D(scene, wavelet="haar", level=levels_for(scene, self.level))
-        x = splitbregman(
-            pylops_blur(plane.blur),
-            plane.y.ravel(),
+        return pylops_split_bregman(
+            plane,
             [*D, W],
-            x0=plane.start.ravel(),
+            [self.eps, self.eps, self.haar**0.5 * self.eps],
+            mu=self.mu,
             niter_outer=self.niter_outer,
             niter_inner=self.niter_inner,
-            mu=self.mu,
-            epsRL1s=[self.eps * plane.sigma] * 2 + [self.haar**0.5 * self.eps * plane.sigma],
-            tol=1e-4,
-            tau=1.0,
             iter_lim=self.iter_lim,
-            damp=1e-4,
-        )[0]
-        return x.reshape(scene)
+        )

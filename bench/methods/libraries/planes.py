@@ -7,8 +7,8 @@ object, so that no state or stopping test of the library reaches from one image 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple, cast
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -115,6 +115,32 @@ def pylops_blur(blur: Blur) -> LinearOperator:
         return _flat(blur.A_adjoint(_image(y, H, W).to(blur.psf)))
 
     return FunctionOperator(forward, adjoint, H * W, h * w, dtype="float64")
+
+
+def pylops_split_bregman(
+    plane: Plane, regularisers: Sequence[LinearOperator], eps: Sequence[float], **iterations: Any
+) -> np.ndarray:
+    """pylops' splitbregman from ``plane.start``: the scene (H, W).
+
+    Args:
+        regularisers: W_i of the |W_i x|_1.
+        eps: epsRL1s, the weight of each over the noise standard deviation.
+        iterations: mu, niter_outer, niter_inner and iter_lim of splitbregman; the rest is its deblurring tutorial's.
+    """
+    from pylops.optimization.sparsity import splitbregman
+
+    x = splitbregman(
+        pylops_blur(plane.blur),
+        plane.y.ravel(),
+        list(regularisers),
+        x0=plane.start.ravel(),
+        epsRL1s=[e * plane.sigma for e in eps],
+        tol=1e-4,
+        tau=1.0,
+        damp=1e-4,
+        **iterations,
+    )[0]
+    return x.reshape(plane.blur.scene_shape)
 
 
 def _image(x: np.ndarray, h: int, w: int) -> Tensor:
